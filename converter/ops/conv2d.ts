@@ -1,0 +1,52 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { type Activation, activationKind, defineOp } from './define-op.ts';
+import { shapesDoNotFit } from './errors.ts';
+import { applyActivation, padsKind, pairKind, tfPads, windowShape } from './window.ts';
+
+export type Conv2dAttributes = {
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  readonly pads: readonly number[];
+  readonly activation: Activation;
+};
+
+/** Inputs: x [N,H,W,Ci], weights [Co,Kh,Kw,Ci], bias [Co]. Result [N,Ho,Wo,Co]. */
+export const conv2d = defineOp<Conv2dAttributes>({
+  name: 'conv2d',
+  summary: 'two-dimensional convolution, fused activation',
+  arity: [3, 3],
+  attrs: { strides: pairKind, dilations: pairKind, pads: padsKind, activation: activationKind },
+  infer([x, weights, bias], attrs) {
+    const [, , , channels] = x!.shape;
+    const [filters, height, width, depth] = weights!.shape;
+    if (x!.shape.length !== 4 || weights!.shape.length !== 4 || channels !== depth) {
+      throw shapesDoNotFit('convolution', 'input [N,H,W,Ci] and weights [Co,Kh,Kw,Ci] differ in Ci', [
+        x!.shape,
+        weights!.shape,
+      ]);
+    }
+    if (bias!.shape.length !== 1 || bias!.shape[0] !== filters) {
+      throw shapesDoNotFit('convolution', 'weights and bias differ in Co', [weights!.shape, bias!.shape]);
+    }
+    const size = windowShape('convolution', x!.shape, [height!, width!], attrs, attrs.dilations);
+    return [{ dtype: x!.dtype, shape: [x!.shape[0]!, ...size, filters!] }];
+  },
+  float(tf, [x, weights, bias], attrs) {
+    const filter = tf.transpose(weights!, [1, 2, 3, 0]) as Tensor4D;
+    const padded = tf.pad(x as Tensor4D, tfPads(attrs.pads));
+    const sum = tf.conv2d(
+      padded,
+      filter,
+      attrs.strides as [number, number],
+      'valid',
+      'NHWC',
+      attrs.dilations as [number, number],
+    );
+    return applyActivation(tf, tf.add(sum, bias!), attrs.activation);
+  },
+  quantize: { output: 'calibrated', weights: { weights: 1, bias: 2, axis: 0 } },
+  macs: ([, weights], [y]) => {
+    const [, height, width, depth] = weights!.shape;
+    return y!.shape.reduce((a, b) => a * b, 1) * height! * width! * depth!;
+  },
+});

@@ -1,0 +1,50 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { elementCount } from '../ir/tensor.ts';
+import type { Conv2dAttributes } from './conv2d.ts';
+import { activationKind, defineOp } from './define-op.ts';
+import { shapesDoNotFit } from './errors.ts';
+import { applyActivation, padsKind, pairKind, tfPads, windowShape } from './window.ts';
+
+/**
+ * Inputs: x [N,H,W,C], weights [1,Kh,Kw,C*m], bias [C*m]. Result [N,Ho,Wo,C*m]; channel c*m+q reads channel c.
+ */
+export const depthwiseConv2d = defineOp<Conv2dAttributes>({
+  name: 'depthwiseConv2d',
+  summary: 'depthwise convolution with a channel multiplier, fused activation',
+  arity: [3, 3],
+  attrs: { strides: pairKind, dilations: pairKind, pads: padsKind, activation: activationKind },
+  infer([x, weights, bias], attrs) {
+    const [one, height, width, filters] = weights!.shape;
+    if (x!.shape.length !== 4 || weights!.shape.length !== 4 || one !== 1 || filters! % x!.shape[3]! !== 0) {
+      throw shapesDoNotFit('depthwise convolution', 'input [N,H,W,C] and weights [1,Kh,Kw,C*m] differ in C', [
+        x!.shape,
+        weights!.shape,
+      ]);
+    }
+    if (bias!.shape.length !== 1 || bias!.shape[0] !== filters) {
+      throw shapesDoNotFit('depthwise convolution', 'weights and bias differ in channels', [
+        weights!.shape,
+        bias!.shape,
+      ]);
+    }
+    const size = windowShape('depthwise convolution', x!.shape, [height!, width!], attrs, attrs.dilations);
+    return [{ dtype: x!.dtype, shape: [x!.shape[0]!, ...size, filters!] }];
+  },
+  float(tf, [x, weights, bias], attrs) {
+    const channels = x!.shape[3]!;
+    const [, height, width, filters] = weights!.shape as [number, number, number, number];
+    const filter = tf.reshape(weights!, [height, width, channels, filters / channels]) as Tensor4D;
+    const padded = tf.pad(x as Tensor4D, tfPads(attrs.pads));
+    const sum = tf.depthwiseConv2d(
+      padded,
+      filter,
+      attrs.strides as [number, number],
+      'valid',
+      'NHWC',
+      attrs.dilations as [number, number],
+    );
+    return applyActivation(tf, tf.add(sum, bias!), attrs.activation);
+  },
+  quantize: { output: 'calibrated', weights: { weights: 1, bias: 2, axis: 3 } },
+  macs: ([, weights], [y]) => elementCount(y!.shape) * weights!.shape[1]! * weights!.shape[2]!,
+});

@@ -1,0 +1,9 @@
+import { defineUnary } from './elementwise.ts';
+
+export const hardSwish = defineUnary<Record<never, never>>({
+  name: 'hardSwish',
+  summary: 'x * relu6(x + 3) / 6',
+  attrs: {},
+  quantize: { output: 'calibrated' },
+  float: (tf, x) => tf.div(tf.mul(x, tf.clipByValue(tf.add(x, 3), 0, 6)), 6),
+});

@@ -1,0 +1,8 @@
+import { defineBinary } from './elementwise.ts';
+
+export const minimum = defineBinary({
+  name: 'minimum',
+  summary: 'element-wise minimum with broadcasting',
+  quantize: { output: 'calibrated' },
+  float: (tf, a, b) => tf.minimum(a, b),
+});

@@ -1,0 +1,15 @@
+import { defineOp } from './define-op.ts';
+
+export type SoftmaxAttributes = { readonly beta: number };
+
+/** exp(beta * x) normalised over the last axis. */
+export const softmax = defineOp<SoftmaxAttributes>({
+  name: 'softmax',
+  summary: 'softmax over the last axis',
+  arity: [1, 1],
+  attrs: { beta: { kind: 'number' } },
+  infer: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
+  float: (tf, [x], { beta }) => tf.softmax(beta === 1 ? x! : tf.mul(x!, beta)),
+  permute: (attrs, perm) => (perm.at(-1) === perm.length - 1 ? { attrs, perm } : undefined),
+  quantize: { output: 'fixed', scale: 1 / 256, zeroPoint: -128 },
+});
