@@ -17,7 +17,9 @@ export interface Patch {
 }
 
 /** The graph while rules run over it; names made by `fresh` are unique. */
-export interface EditView extends GraphView {
+export interface EditView extends Omit<GraphView, 'graph'> {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
   fresh(base: string): string;
 }
 
@@ -35,8 +37,8 @@ class Editor implements EditView {
   private readonly nodes: Set<Node>;
   private readonly made = new Map<string, Node>();
   private readonly used = new Map<string, Set<Node>>();
-  private inputs: readonly Port[];
-  private outputs: readonly Port[];
+  inputs: readonly Port[];
+  outputs: readonly Port[];
   private readonly name: string;
 
   constructor(graph: Graph) {
@@ -48,7 +50,7 @@ class Editor implements EditView {
     for (const node of graph.nodes) this.insert(node);
   }
 
-  get graph(): Graph {
+  finish(): Graph {
     const nodes = sortNodes([...this.nodes]);
     return pruneUnused({
       name: this.name,
@@ -196,5 +198,5 @@ export function rewrite(graph: Graph, rules: readonly Rule[]): Graph {
       break;
     }
   }
-  return patches === 0 ? graph : editor.graph;
+  return patches === 0 ? graph : editor.finish();
 }

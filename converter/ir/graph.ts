@@ -12,7 +12,7 @@ export interface GraphView {
   isOutput(name: string): boolean;
 }
 
-export function valueOf(graph: Graph, name: string): Value {
+export function tensorOf(graph: Graph, name: string): Value {
   const value = graph.values.get(name);
   if (!value) throw internalInvalidGraph(`value ${JSON.stringify(name)} does not exist`);
   return value;
@@ -32,7 +32,7 @@ export function viewOf(graph: Graph): GraphView {
   }
   return {
     graph,
-    value: (name) => valueOf(graph, name),
+    value: (name) => tensorOf(graph, name),
     producer: (name) => producers.get(name),
     consumers: (name) => consumers.get(name) ?? [],
     constant: (name) => graph.values.get(name)?.data,

@@ -1,4 +1,4 @@
-import { valueOf } from './graph.ts';
+import { tensorOf } from './graph.ts';
 import type { AttributeValue, Graph, TensorType } from './types.ts';
 
 function typeText(type: TensorType): string {
@@ -17,7 +17,7 @@ function attributeText([name, value]: readonly [string, AttributeValue]): string
  * The graph as stable text, one line a node, for goldens and `--dump-after`. Constants show type only.
  */
 export function print(graph: Graph): string {
-  const named = (name: string) => `${JSON.stringify(name)}:${typeText(valueOf(graph, name).type)}`;
+  const named = (name: string) => `${JSON.stringify(name)}:${typeText(tensorOf(graph, name).type)}`;
   const port = (kind: string) => (p: Graph['inputs'][number]) =>
     `${kind} ${JSON.stringify(p.name)} [${p.shape.join(',')}]${p.perm ? ` perm [${p.perm.join(',')}]` : ''} = ${named(p.value)}`;
   const lines = graph.nodes.map((node) => {
