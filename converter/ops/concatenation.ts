@@ -30,5 +30,5 @@ export const concatenation = defineOp<ConcatenationAttributes>({
   },
   float: (tf, inputs, { axis }) => tf.concat([...inputs], axis),
   permute: (attrs, perm) => ({ attrs: { axis: perm[attrs.axis]! }, perm }),
-  quantize: { output: 'calibrated' },
+  quantize: { output: 'shared' },
 });

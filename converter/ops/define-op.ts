@@ -26,11 +26,12 @@ export interface ResultType {
 }
 
 /**
- * How a quantized result gets its scale. `calibrated`: from the observed range; `same`: that of input 0, which all
- * inputs must share; `fixed`: prescribed by TFLite's quantization specification.
+ * How a quantized result gets its scale. `calibrated`: from the observed range; `shared`: likewise, and the inputs
+ * must have the same; `same`: that of the only input; `fixed`: prescribed by TFLite's quantization specification.
  */
 export type QuantizationRule =
   | { readonly output: 'calibrated'; readonly weights?: WeightRule }
+  | { readonly output: 'shared' }
   | { readonly output: 'same' }
   | { readonly output: 'fixed'; readonly scale: number; readonly zeroPoint: number };
 

@@ -3,6 +3,6 @@ import { defineBinary } from './elementwise.ts';
 export const maximum = defineBinary({
   name: 'maximum',
   summary: 'element-wise maximum with broadcasting',
-  quantize: { output: 'calibrated' },
+  quantize: { output: 'shared' },
   float: (tf, a, b) => tf.maximum(a, b),
 });

@@ -1,4 +1,6 @@
-import type { Rule } from '../ir/edit.ts';
+import type { EditView, Rule } from '../ir/edit.ts';
+import { elementCount } from '../ir/tensor.ts';
+import type { Node, Value } from '../ir/types.ts';
 import { permuteElementwise } from '../ops/elementwise.ts';
 import { opOf } from '../ops/index.ts';
 
@@ -13,23 +15,68 @@ export const mergeReshapes: Rule = {
   },
 };
 
-/** unary(reshape(x)) is reshape(unary(x)): reshapes move down until they meet, and activations reach their producer. */
+/** The constant as it meets the tensor before the reshape, if that is possible: one number, or one a channel. */
+function beforeReshape(
+  value: Value,
+  from: readonly number[],
+  to: readonly number[],
+): readonly number[] | undefined {
+  const count = elementCount(value.type.shape);
+  const channels = to.at(-1);
+  if (count === 1) return [];
+  const perChannel = count === channels && value.type.shape.at(-1) === channels && from.at(-1) === channels;
+  return perChannel && value.type.quant?.axis === undefined ? [count] : undefined;
+}
+
+function loweredInputs(
+  node: Node,
+  reshape: Node,
+  view: EditView,
+): { inputs: string[]; values: Value[] } | undefined {
+  const [from, to] = [reshape.inputs[0]!, reshape.outputs[0]!].map((name) => view.value(name).type.shape);
+  const values: Value[] = [];
+  const inputs: string[] = [];
+  for (const name of node.inputs) {
+    const value = view.value(name);
+    if (name === reshape.outputs[0]) {
+      inputs.push(reshape.inputs[0]!);
+      continue;
+    }
+    const shape = value.data && beforeReshape(value, from!, to!);
+    if (!shape) return undefined;
+    values.push({ ...value, name: view.fresh(`${name}/reshaped`), type: { ...value.type, shape } });
+    inputs.push(values.at(-1)!.name);
+  }
+  return { inputs, values };
+}
+
+/**
+ * f(reshape(x)) is reshape(f(x)) for element-wise f: reshapes move down until they meet, and activations and
+ * channel factors reach their producer.
+ */
 export const lowerReshapes: Rule = {
   name: 'lower-reshapes',
   match(node, view) {
-    if (node.inputs.length !== 1 || opOf(node.op).permute !== permuteElementwise) return undefined;
-    const [from, to] = [node.inputs[0]!, node.outputs[0]!];
-    const reshape = view.producer(from);
-    if (reshape?.op !== 'reshape' || view.consumers(from).length !== 1 || view.isOutput(from))
+    if (opOf(node.op).permute !== permuteElementwise) return undefined;
+    const [reshape, ...others] = node.inputs
+      .map((name) => view.producer(name))
+      .filter((one) => one !== undefined);
+    if (reshape?.op !== 'reshape' || others.length > 0) return undefined;
+    const [from, to] = [reshape.outputs[0]!, node.outputs[0]!];
+    if (view.consumers(from).length !== 1 || view.isOutput(from)) return undefined;
+    if (elementCount(view.value(from).type.shape) !== elementCount(view.value(to).type.shape))
       return undefined;
+    const lowered = loweredInputs(node, reshape, view);
+    if (!lowered) return undefined;
     const inner = view.fresh(`${to}/reshaped`);
-    const type = { ...view.value(to).type, shape: view.value(reshape.inputs[0]!).type.shape };
+    const before = view.value(reshape.inputs[0]!).type.shape;
+    const after = view.value(to).type;
     return {
       remove: [node],
-      values: [{ name: inner, type }],
+      values: [...lowered.values, { name: inner, type: { ...after, shape: before } }],
       add: [
-        { ...node, inputs: reshape.inputs, outputs: [inner] },
-        { ...reshape, inputs: [inner], outputs: [to] },
+        { ...node, inputs: lowered.inputs, outputs: [inner] },
+        { ...reshape, inputs: [inner], outputs: [to], attrs: { shape: after.shape } },
       ],
     };
   },

@@ -1,0 +1,28 @@
+import { TinymlError } from '../../common/tinyml-error.ts';
+
+export function activationNotFinite(origin: string): TinymlError {
+  return new TinymlError({
+    code: 'E_CALIBRATION_NOT_FINITE',
+    exit: 1,
+    what: `calibration: layer ${JSON.stringify(origin)} gives values that are not finite on the calibration data`,
+    hint: 'check the calibration data for scale and units, and the model for a division by zero or an overflow',
+  });
+}
+
+export function cannotQuantize(origin: string, op: string): TinymlError {
+  return new TinymlError({
+    code: 'E_QUANTIZE_UNSUPPORTED',
+    exit: 1,
+    what: `node ${JSON.stringify(origin)} uses ${op}, which has no int8 form`,
+    hint: 'convert with --quantize float, or replace the operator; docs/ops.md lists what has an int8 form',
+  });
+}
+
+export function weightsNotConstant(origin: string, op: string): TinymlError {
+  return new TinymlError({
+    code: 'E_QUANTIZE_WEIGHTS',
+    exit: 1,
+    what: `node ${JSON.stringify(origin)} (${op}) computes its weights at run time, which int8 quantization does not cover`,
+    hint: 'convert with --quantize float',
+  });
+}

@@ -1,0 +1,102 @@
+import { elementCount } from '../ir/tensor.ts';
+import type { Quantization, Shape, TensorType, Value } from '../ir/types.ts';
+import type { Range } from './choose-range.ts';
+
+/** Largest magnitude of a stored weight: TFLite's narrow range, so that -128 never occurs. */
+const weightLimit = 127;
+const biasLimit = 2 ** 31 - 1;
+
+/** Rounds half away from zero, as TFLite does everywhere. */
+export function roundAway(value: number): number {
+  return value < 0 ? -Math.round(-value) : Math.round(value);
+}
+
+const clamp = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
+
+/** Asymmetric int8 scale and zero point of an activation; scales are float32 because the file stores them so. */
+export function activationQuantization({ min, max }: Range): Quantization {
+  const scale = Math.fround((max - min) / 255) || 1;
+  const zeroPoint = clamp(roundAway(-128 - min / scale), -128, 127);
+  return { scale: [scale], zeroPoint: [zeroPoint] };
+}
+
+/** Stored form of real numbers with one scale and zero point. */
+export function quantizeToInt8(data: ArrayLike<number>, quant: Quantization): Int8Array {
+  const [scale, zeroPoint] = [quant.scale[0]!, quant.zeroPoint[0]!];
+  return Int8Array.from(data, (value) => clamp(roundAway(value / scale) + zeroPoint, -128, 127));
+}
+
+/** Runs `visit` with each element's index and the index of its slice along `axis`. */
+function alongAxis(shape: Shape, axis: number, visit: (index: number, slice: number) => void): void {
+  const size = shape[axis]!;
+  const inner = elementCount(shape.slice(axis + 1));
+  for (let i = 0, total = elementCount(shape); i < total; i++) visit(i, Math.floor(i / inner) % size);
+}
+
+/** Greatest magnitude in each slice along `axis`. */
+function magnitudes(weights: Value, axis: number): Float64Array {
+  const result = new Float64Array(weights.type.shape[axis]!);
+  const data = weights.data as Float32Array;
+  alongAxis(weights.type.shape, axis, (i, slice) => {
+    result[slice] = Math.max(result[slice]!, Math.abs(data[i]!));
+  });
+  return result;
+}
+
+/** Weights and bias of one linear operator in integers. */
+export interface QuantizedWeights {
+  readonly weights: { readonly type: TensorType; readonly data: Int8Array };
+  readonly bias: { readonly type: TensorType; readonly data: Int32Array };
+}
+
+/**
+ * Symmetric int8 weights with a scale for each slice along `axis` (or one for all), and int32 bias with scale
+ * input scale * weight scale. A weight scale grows where its bias would not fit 32 bits.
+ * Source: TensorFlow Lite 8-bit quantization specification.
+ */
+export function quantizeWeights(
+  weights: Value,
+  bias: Value,
+  inputScale: number,
+  axis: number,
+  perChannel: boolean,
+): QuantizedWeights {
+  const ranges = magnitudes(weights, axis);
+  const shared = ranges.reduce((a, b) => Math.max(a, b), 0);
+  const offsets = bias.data as Float32Array;
+  const each = Array.from(ranges, (range, slice) => {
+    const scale = (perChannel ? range : shared) / weightLimit;
+    return Math.max(scale, Math.abs(offsets[slice]!) / (inputScale * biasLimit));
+  });
+  const largest = each.reduce((a, b) => Math.max(a, b), 0);
+  const scales = each.map((scale) => Math.fround(perChannel ? scale : largest) || 1);
+  const data = new Int8Array(weights.data!.length);
+  const source = weights.data as Float32Array;
+  alongAxis(weights.type.shape, axis, (i, slice) => {
+    data[i] = clamp(roundAway(source[i]! / scales[slice]!), -weightLimit, weightLimit);
+  });
+  const biasScales = scales.map((scale) => Math.fround(inputScale * scale));
+  const zeros = scales.map(() => 0);
+  const one = <T>(list: readonly T[]) => (perChannel ? list : list.slice(0, 1));
+  const along = (index: number) => (perChannel ? { axis: index } : {});
+  return {
+    weights: {
+      type: {
+        dtype: 'int8',
+        shape: weights.type.shape,
+        quant: { scale: one(scales), zeroPoint: one(zeros), ...along(axis) },
+      },
+      data,
+    },
+    bias: {
+      type: {
+        dtype: 'int32',
+        shape: bias.type.shape,
+        quant: { scale: one(biasScales), zeroPoint: one(zeros), ...along(0) },
+      },
+      data: Int32Array.from(offsets, (value, slice) =>
+        clamp(roundAway(value / (inputScale * scales[slice]!)), -biasLimit, biasLimit),
+      ),
+    },
+  };
+}
