@@ -1,0 +1,122 @@
+import { z } from 'zod';
+
+/** `"0x08000000"`: JSON has no hexadecimal numbers, and data sheets speak in them. */
+const hexNumber = (digits: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^0x[0-9a-f]{${digits}}$`), `must be 0x and ${digits} lower-case hexadecimal digits`)
+    .transform((text) => Number.parseInt(text, 16));
+
+/** Text that people read: one line, without control or direction characters. */
+const words = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[\p{L}\p{N}\p{P}\p{S} ]*$/u, 'must be one line of plain text');
+
+const identifier = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens, 63 at most');
+const pinName = z.string().regex(/^P[A-I](1[0-5]|[0-9])$/, 'must be a pin such as PA9');
+const peripheral = z.enum(['usart1', 'usart2', 'usart3', 'usart6']);
+const kib = z.number().int().min(1).max(2048);
+
+const uartPins = z.strictObject({ peripheral, tx: pinName, rx: pinName });
+
+const chipUart = z.strictObject({
+  tx: z.array(pinName).min(1),
+  rx: z.array(pinName).min(1),
+  alternate: z.number().int().min(0).max(15),
+});
+
+/** A chip: `boards/chips/<id>.json`, ours only. */
+export const chipSchema = z.strictObject({
+  id: identifier,
+  name: words(40),
+  family: z.literal('stm32f4'),
+  cpu: z.literal('cortex-m4f'),
+  counter: z.literal('cycles'),
+  flash: z.strictObject({
+    origin: hexNumber(8),
+    sectors: z.array(z.strictObject({ count: z.number().int().min(1).max(64), kib })).min(1),
+  }),
+  ram: z.array(
+    z.strictObject({ name: identifier, origin: hexNumber(8), kib, use: z.enum(['data', 'none']) }),
+  ),
+  bootloader: z.strictObject({
+    protocol: z.literal('an3155'),
+    chipId: hexNumber(3),
+    uarts: z.array(uartPins).min(1),
+  }),
+  clock: z.strictObject({
+    sysclkHz: z.number().int().multipleOf(1_000_000),
+    pllDivider: z.union([z.literal(2), z.literal(4), z.literal(6), z.literal(8)]),
+    apb1Divider: z.union([z.literal(1), z.literal(2), z.literal(4)]),
+    apb2Divider: z.union([z.literal(1), z.literal(2), z.literal(4)]),
+    flashWaitStates: z.number().int().min(0).max(8),
+    voltageScale: z.number().int().min(1).max(3),
+    overDrive: z.boolean(),
+  }),
+  uarts: z.strictObject({
+    usart1: chipUart,
+    usart2: chipUart,
+    usart3: chipUart.optional(),
+    usart6: chipUart,
+  }),
+  sources: z.strictObject({ datasheet: words(40), referenceManual: words(40) }),
+});
+
+const megahertz = (max: number) =>
+  z
+    .number()
+    .int()
+    .min(4_000_000)
+    .max(max)
+    .multipleOf(1_000_000, 'must be a whole number of megahertz, in hertz');
+
+/** HSE limits: 4 to 26 MHz with a crystal, up to 50 MHz fed in (STM32F4 data sheets, external clock source). */
+const clockSchema = z.discriminatedUnion('source', [
+  z.strictObject({ source: z.literal('crystal'), hz: megahertz(26_000_000) }),
+  z.strictObject({ source: z.literal('bypass'), hz: megahertz(50_000_000) }),
+  z.strictObject({ source: z.literal('internal') }),
+]);
+
+const how = words(300);
+
+const flashSchema = z.discriminatedUnion('method', [
+  z.strictObject({ method: z.literal('stm32-uart'), peripheral, tx: pinName, rx: pinName, how }),
+  z.strictObject({ method: z.literal('st-link'), how }),
+  z.strictObject({ method: z.literal('usb-dfu'), how }),
+]);
+
+/** A board: `boards/<id>.json`, or a file of the user's own. Nothing in it becomes a path or a compiler flag. */
+export const boardSchema = z.strictObject({
+  id: identifier,
+  name: words(80),
+  vendor: words(80),
+  page: z
+    .string()
+    .max(300)
+    .regex(/^https:\/\/[A-Za-z0-9.-]+(\/[A-Za-z0-9._~/%#?=&+-]*)?$/, 'must be an https address'),
+  chip: identifier,
+  usb: z.array(z.strictObject({ vid: hexNumber(4), pid: hexNumber(4), what: words(200) })).max(8),
+  clock: clockSchema,
+  serial: z.strictObject({
+    ...uartPins.shape,
+    baud: z.number().int().min(9600).max(2_000_000),
+    reach: words(300),
+  }),
+  flash: z.array(flashSchema).min(1).max(8),
+  led: z.strictObject({ pin: pinName, activeLow: z.boolean() }).optional(),
+  emulator: z
+    .strictObject({
+      program: z.literal('qemu-system-arm'),
+      machine: z.literal('netduinoplus2'),
+      tickHz: z.literal(1_000_000_000),
+    })
+    .optional(),
+});
+
+export type ChipFile = z.infer<typeof chipSchema>;
+export type BoardFile = z.infer<typeof boardSchema>;

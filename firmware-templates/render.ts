@@ -1,0 +1,142 @@
+import { cmakeLists, makefile, objectOf } from './render/build-files.ts';
+import type { BoardFacts, ModelFacts, SourceFile } from './render/facts.ts';
+import { linkerScript } from './render/linker-script.ts';
+import { stm32f4Defines } from './render/stm32f4-config.ts';
+
+export type { BoardFacts, ModelFacts, SourceFile } from './render/facts.ts';
+
+/** A program to run in the folder that the plan's files were written to, without a shell. */
+export interface ToolRun {
+  readonly tool: string;
+  readonly args: readonly string[];
+  /** The file it makes. */
+  readonly output: string;
+}
+
+export interface FirmwarePlan {
+  readonly files: readonly SourceFile[];
+  /** Independent of each other. */
+  readonly compile: readonly ToolRun[];
+  readonly link: ToolRun;
+  /** From `firmware.elf`: `firmware.bin` and `firmware.hex`. */
+  readonly images: readonly ToolRun[];
+}
+
+export interface FirmwareRequest {
+  readonly board: BoardFacts;
+  readonly model: ModelFacts;
+  /** The generated model and the kernel headers it includes; paths are kept, and put under `model/`. */
+  readonly modelFiles: readonly SourceFile[];
+  /** The texts of `firmwareTemplates(family)`, under those paths. */
+  readonly templates: readonly SourceFile[];
+  readonly optimize: 'speed' | 'size';
+  /** Bytes reserved for the stack. */
+  readonly stackBytes: number;
+  /** First line of the generated files: tool version, command, model hash. */
+  readonly banner: string;
+}
+
+const CPU_FLAGS = {
+  'cortex-m4f': ['-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv4-sp-d16'],
+} as const satisfies Record<BoardFacts['cpu'], readonly string[]>;
+
+const TEMPLATES = {
+  stm32f4: [
+    'bench/tml_bench.c',
+    'bench/tml_bench.h',
+    'bench/tml_port.h',
+    'port/cortex-m/tml_cortex_m.c',
+    'port/cortex-m/tml_cortex_m.h',
+    'port/cortex-m/tml_libc.c',
+    'port/stm32f4/tml_stm32f4.c',
+  ],
+} as const satisfies Record<BoardFacts['family'], readonly string[]>;
+
+const WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion'];
+
+/** The files of this folder that a firmware of `family` is made of, for the caller to read. */
+export function firmwareTemplates(family: BoardFacts['family']): readonly string[] {
+  return TEMPLATES[family];
+}
+
+/** Flags that every source of `board` is compiled with; kernels' tests can measure with the same. */
+export function compilerFlags(board: Pick<BoardFacts, 'cpu'>, optimize: 'speed' | 'size'): readonly string[] {
+  return [
+    ...CPU_FLAGS[board.cpu],
+    '-std=c99',
+    optimize === 'speed' ? '-O2' : '-Os',
+    '-ffunction-sections',
+    '-fdata-sections',
+    ...WARNINGS,
+  ];
+}
+
+/** A banner names the user's files: only characters that end no comment and continue no line are kept. */
+const plain = (text: string) => text.replace(/[^A-Za-z0-9 ._,:;/+=@()-]/g, '_');
+
+function configHeader(request: FirmwareRequest): string {
+  const defines = [
+    ['TML_BOARD_ID', JSON.stringify(request.board.id)],
+    ['TML_LAYER_COUNT', `${Math.max(1, request.model.layers)}u`],
+    ['TML_INPUT_KEPT', request.model.inputKept ? 1 : 0],
+    ...stm32f4Defines(request.board),
+  ];
+  const lines = defines.map(([name, value]) => `#define ${name} ${value}`);
+  return `/* ${plain(request.banner)} */\n#ifndef TML_CONFIG_H\n#define TML_CONFIG_H\n\n${lines.join('\n')}\n\n#endif\n`;
+}
+
+function includeFolders(sources: readonly SourceFile[]): string[] {
+  const folders = sources
+    .filter((file) => file.path.endsWith('.h'))
+    .map((file) => file.path.replace(/\/?[^/]*$/, ''));
+  return [...new Set(folders)].map((folder) => `-I${folder || '.'}`).sort();
+}
+
+/**
+ * Everything needed to build the benchmark firmware of a model for a board: the files to write and the tools to
+ * run, with relative paths only, so that the same request gives the same bytes in every folder.
+ */
+export function renderFirmware(request: FirmwareRequest): FirmwarePlan {
+  const sources = [
+    { path: 'tml_config.h', text: configHeader(request) },
+    ...request.templates,
+    ...request.modelFiles.map((file) => ({ path: `model/${file.path}`, text: file.text })),
+  ];
+  const includes = includeFolders(sources);
+  const units = sources.filter((file) => file.path.endsWith('.c')).map((file) => file.path);
+  const flagsOf = (path: string) =>
+    compilerFlags(request.board, path.startsWith('model/') ? request.optimize : 'size');
+  const linkFlags = [
+    ...CPU_FLAGS[request.board.cpu],
+    '-nostdlib',
+    '-Wl,--gc-sections',
+    '-Wl,--build-id=none',
+    '-Wl,--no-warn-rwx-segments',
+    '-T',
+    'firmware.ld',
+  ];
+  const parts = { units, includes, flagsOf, linkFlags, banner: plain(request.banner) };
+  return {
+    files: [
+      ...sources,
+      { path: 'firmware.ld', text: linkerScript(request.board, request.stackBytes) },
+      { path: 'Makefile', text: makefile(parts) },
+      { path: 'CMakeLists.txt', text: cmakeLists(parts) },
+    ],
+    compile: units.map((path) => ({
+      tool: 'arm-none-eabi-gcc',
+      args: [...flagsOf(path), ...includes, '-c', path, '-o', objectOf(path)],
+      output: objectOf(path),
+    })),
+    link: {
+      tool: 'arm-none-eabi-gcc',
+      args: [...linkFlags, ...units.map(objectOf), '-lgcc', '-o', 'firmware.elf'],
+      output: 'firmware.elf',
+    },
+    images: [imageRun('binary', 'firmware.bin'), imageRun('ihex', 'firmware.hex')],
+  };
+}
+
+function imageRun(format: string, output: string): ToolRun {
+  return { tool: 'arm-none-eabi-objcopy', args: ['-O', format, 'firmware.elf', output], output };
+}

@@ -1,0 +1,65 @@
+/** A pin such as `PA9`. */
+export interface Pin {
+  /** 0 for port A. */
+  readonly port: number;
+  readonly pin: number;
+}
+
+export interface MemoryRegion {
+  readonly origin: number;
+  readonly bytes: number;
+}
+
+export type UartName = 'usart1' | 'usart2' | 'usart3' | 'usart6';
+
+/** What the firmware has to know of a board and its chip; plain data, whoever it comes from. */
+export interface BoardFacts {
+  readonly id: string;
+  readonly family: 'stm32f4';
+  readonly cpu: 'cortex-m4f';
+  readonly flash: MemoryRegion;
+  readonly ram: MemoryRegion;
+  readonly clock: ClockFacts;
+  readonly uart: {
+    readonly name: UartName;
+    readonly tx: Pin;
+    readonly rx: Pin;
+    readonly alternate: number;
+    readonly baud: number;
+  };
+  readonly led: (Pin & { readonly activeLow: boolean }) | undefined;
+  /** `cycles`: DWT's cycle counter. `instructions`: TIM2 of the emulator, one tick an instruction. */
+  readonly counter: 'cycles' | 'instructions';
+  /** Ticks a second of an emulated counter; the real one follows the core clock. */
+  readonly tickHz: number | undefined;
+}
+
+export interface ClockFacts {
+  /** Frequency at the oscillator pins, 0 when nothing is there. A multiple of 1 MHz. */
+  readonly hseHz: number;
+  /** A clock is fed in, rather than a crystal excited. */
+  readonly hseBypass: boolean;
+  readonly sysclkHz: number;
+  /** The PLL's output divider P: 2, 4, 6 or 8. */
+  readonly pllDivider: number;
+  readonly apb1Divider: number;
+  readonly apb2Divider: number;
+  readonly flashWaitStates: number;
+  /** Value of PWR_CR's VOS field. */
+  readonly voltageScale: number;
+  readonly overDrive: boolean;
+}
+
+/** What the firmware has to know of the generated model beside its C text. */
+export interface ModelFacts {
+  /** Entries of `model_info.layers`. */
+  readonly layers: number;
+  /** Inference leaves the input as it was loaded. */
+  readonly inputKept: boolean;
+}
+
+export interface SourceFile {
+  /** Relative, with forward slashes. */
+  readonly path: string;
+  readonly text: string;
+}
