@@ -1,6 +1,8 @@
 import type { EditView, Patch, Rule } from '../ir/edit.ts';
 import { elementCount, invertPermutation, sameShape, transposeData } from '../ir/tensor.ts';
-import type { Node, Port, TensorData, Value } from '../ir/types.ts';
+import type { Node, Port, Shape, TensorData, Value } from '../ir/types.ts';
+import { permuteElementwise } from '../ops/elementwise.ts';
+import { opOf } from '../ops/index.ts';
 import { movesNothing } from './push-transposes.ts';
 
 const permOf = (node: Node) => node.attrs['perm'] as readonly number[];
@@ -53,22 +55,32 @@ export const permuteWeightColumns: Rule = {
   },
 };
 
+const readOnce = (name: string, view: EditView) => view.consumers(name).length === 1 && !view.isOutput(name);
+
+/** The fully connected layer that makes `name`, perhaps through element-wise operators of one input. */
+function denseBehind(name: string, view: EditView): Node | undefined {
+  let node = view.producer(name);
+  while (node && readOnce(node.outputs[0]!, view)) {
+    if (node.op === 'fullyConnected') return node;
+    if (node.inputs.length !== 1 || opOf(node.op).permute !== permuteElementwise) return undefined;
+    node = view.producer(node.inputs[0]!);
+  }
+  return undefined;
+}
+
 /** transpose(unflatten(fullyConnected(x))) is unflatten alone when the rows of the weights are moved instead. */
 export const permuteWeightRows: Rule = {
   name: 'permute-weight-rows',
   ops: ['transpose'],
   match(node, view) {
     const unflatten = view.producer(node.inputs[0]!);
-    const dense = unflatten?.op === 'reshape' ? view.producer(unflatten.inputs[0]!) : undefined;
-    if (dense?.op !== 'fullyConnected') return undefined;
+    const dense = unflatten?.op === 'reshape' ? denseBehind(unflatten.inputs[0]!, view) : undefined;
+    if (!dense || !readOnce(node.inputs[0]!, view)) return undefined;
     const perm = permOf(node);
     const inner = view.value(node.inputs[0]!).type.shape.slice(1);
     const [weights, bias] = [view.value(dense.inputs[1]!), view.value(dense.inputs[2]!)];
-    const single = [node.inputs[0]!, dense.outputs[0]!].every(
-      (name) => view.consumers(name).length === 1 && !view.isOutput(name),
-    );
     const plain = weights.data && bias.data && weights.type.quant?.axis === undefined;
-    if (!single || !plain || perm[0] !== 0 || elementCount(inner) !== weights.type.shape[0]) return undefined;
+    if (!plain || perm[0] !== 0 || elementCount(inner) !== weights.type.shape[0]) return undefined;
     const axes = perm.slice(1).map((axis) => axis - 1);
     const rows = {
       ...weights,
@@ -100,10 +112,16 @@ function movedPort(port: Port, value: string, perm: readonly number[]): Port {
   return movesNothing(shape, perm) ? { name, value, shape } : { name, value, shape, perm };
 }
 
-function axesOf(port: Port, view: EditView): readonly number[] | undefined {
-  const held = port.perm ? port.perm.map((axis) => port.shape[axis]!) : port.shape;
-  if (!sameShape(held, view.value(port.value).type.shape)) return undefined;
-  return port.perm ?? port.shape.map((_, axis) => axis);
+/**
+ * The user's axes in the order in which transpose(value, perm) holds them. Axes of size 1 hold no order, so that
+ * only the others are matched with the value's, and size-1 axes go first.
+ */
+function axesAfter(port: Port, held: Shape, perm: readonly number[]): readonly number[] {
+  const own = port.perm ?? port.shape.map((_, axis) => axis);
+  const solidAxes = own.filter((axis) => port.shape[axis] !== 1);
+  const places = [...held.keys()].filter((axis) => held[axis] !== 1);
+  const moved = perm.filter((axis) => held[axis] !== 1).map((axis) => solidAxes[places.indexOf(axis)]!);
+  return [...own.filter((axis) => port.shape[axis] === 1), ...moved];
 }
 
 /** The graph takes its input in the order that all its readers want; the port remembers the user's order. */
@@ -125,18 +143,8 @@ function absorbAtInput(port: Port, node: Node, view: EditView): Patch | undefine
     if (!sameShape(solid(view.value(port.value).type.shape), solid(type.shape))) return undefined;
     return { ...patch, inputs: [{ ...port, value: moved.name }] };
   }
-  const axes = axesOf(port, view);
-  if (!axes) return undefined;
-  return {
-    ...patch,
-    inputs: [
-      movedPort(
-        port,
-        moved.name,
-        permOf(node).map((axis) => axes[axis]!),
-      ),
-    ],
-  };
+  const axes = axesAfter(port, view.value(port.value).type.shape, permOf(node));
+  return { ...patch, inputs: [movedPort(port, moved.name, axes)] };
 }
 
 export const absorbIntoInputs: Rule = {
@@ -161,17 +169,7 @@ export const absorbIntoOutputs: Rule = {
       if (!sameShape(solid(view.value(from).type.shape), solid(view.value(to).type.shape))) return undefined;
       return { remove: [node], outputs: [{ ...port, value: from }] };
     }
-    const axes = axesOf(port, view);
-    if (!axes) return undefined;
-    return {
-      remove: [node],
-      outputs: [
-        movedPort(
-          port,
-          from,
-          invertPermutation(permOf(node)).map((axis) => axes[axis]!),
-        ),
-      ],
-    };
+    const axes = axesAfter(port, view.value(to).type.shape, invertPermutation(permOf(node)));
+    return { remove: [node], outputs: [movedPort(port, from, axes)] };
   },
 };
