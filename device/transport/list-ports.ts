@@ -8,10 +8,11 @@ export interface PortInfo {
   readonly productId?: string;
 }
 
-/** All serial ports, those on USB first; empty where the native package is missing. */
+/** All serial ports, those on USB first; empty where the native package or udev is missing. */
 export async function listPorts(): Promise<PortInfo[]> {
   const { SerialPort } = await import('serialport').catch(() => ({ SerialPort: undefined }));
-  const found = (await SerialPort?.list()) ?? [];
+  // The native package asks udevadm, which small systems and containers lack.
+  const found = (await SerialPort?.list().catch(() => [])) ?? [];
   return found
     .map(({ path, manufacturer, serialNumber, vendorId, productId }) => ({
       path,

@@ -1,0 +1,210 @@
+import { nearest } from '../common/nearest.ts';
+import { TinymlError } from '../common/tinyml-error.ts';
+
+/** "hint" line for a wrong choice: the nearest match, or nothing. */
+function didYouMean(name: string, choices: readonly string[]): string | undefined {
+  const match = nearest(name, choices);
+  return match === undefined ? undefined : `did you mean ${match}?`;
+}
+
+const quoted = (text: string) => JSON.stringify(text);
+
+export function unknownCommand(name: string, commands: readonly string[]): TinymlError {
+  return new TinymlError({
+    code: 'E_UNKNOWN_COMMAND',
+    exit: 1,
+    what: `there is no command ${quoted(name.slice(0, 80))}`,
+    measure: `commands: ${commands.join(', ')}`,
+    hint: didYouMean(name, commands) ?? 'tinyml --help describes them',
+  });
+}
+
+/** Anything else that is wrong with the words of a command line; `what` is commander's, cleaned. */
+export function badUsage(command: string, what: string, hint?: string): TinymlError {
+  return new TinymlError({
+    code: 'E_USAGE',
+    exit: 1,
+    what: `${command}: ${what}`,
+    hint: hint ?? `tinyml ${command} --help shows how it is used`,
+  });
+}
+
+export function unknownOption(command: string, flag: string, flags: readonly string[]): TinymlError {
+  return new TinymlError({
+    code: 'E_UNKNOWN_OPTION',
+    exit: 1,
+    what: `${command}: there is no option ${flag.slice(0, 80)}`,
+    measure: `options: ${flags.join(' ')}`,
+    hint: didYouMean(flag, flags) ?? `tinyml ${command} --help describes them`,
+  });
+}
+
+/** A value that must be one of a few. */
+export function wrongChoice(what: string, value: string, choices: readonly string[]): TinymlError {
+  return new TinymlError({
+    code: 'E_WRONG_CHOICE',
+    exit: 1,
+    what: `${what} is ${quoted(value.slice(0, 80))}, which is not one of the choices`,
+    measure: `choices: ${choices.join(', ')}`,
+    ...hintOf(didYouMean(value, choices)),
+  });
+}
+
+function hintOf(hint: string | undefined): { hint?: string } {
+  return hint === undefined ? {} : { hint };
+}
+
+export function badValue(what: string, value: string, expected: string): TinymlError {
+  return new TinymlError({
+    code: 'E_BAD_VALUE',
+    exit: 1,
+    what: `${what} is ${quoted(value.slice(0, 80))}`,
+    measure: `expected: ${expected}`,
+  });
+}
+
+export function badConfig(path: string, what: string, hint?: string): TinymlError {
+  return new TinymlError({ code: 'E_CONFIG', exit: 1, what: `${path}: ${what}`, ...hintOf(hint) });
+}
+
+export function unknownConfigKey(path: string, key: string, keys: readonly string[]): TinymlError {
+  return new TinymlError({
+    code: 'E_CONFIG',
+    exit: 1,
+    what: `${path}: there is no setting ${quoted(key.slice(0, 80))}`,
+    measure: `settings: ${keys.join(', ')}`,
+    ...hintOf(didYouMean(key, keys)),
+  });
+}
+
+export function fileMissing(path: string, what: string): TinymlError {
+  return new TinymlError({
+    code: 'E_FILE_MISSING',
+    exit: 1,
+    what: `${path}: no such ${what}`,
+    hint: 'check the path; a relative one starts at the current folder',
+  });
+}
+
+/** `is` names what stands there instead of a plain file ("a folder", "a named pipe"). */
+export function notAFile(path: string, is: string, expected: string): TinymlError {
+  return new TinymlError({
+    code: 'E_NOT_A_FILE',
+    exit: 1,
+    what: `${path}: is ${is}, expected ${expected}`,
+  });
+}
+
+export function fileUnreadable(path: string, cause: unknown): TinymlError {
+  return new TinymlError({
+    code: 'E_FILE_UNREADABLE',
+    exit: 1,
+    what: `${path}: cannot be read (${systemReason(cause)})`,
+    cause,
+  });
+}
+
+export function fileTooBig(path: string, bytes: number, limit: number): TinymlError {
+  return new TinymlError({
+    code: 'E_FILE_TOO_BIG',
+    exit: 1,
+    what: `${path}: is too big`,
+    measure: `${bytes} bytes, the limit is ${limit}`,
+  });
+}
+
+/** The file's content is of another kind than its use asks for. */
+export function wrongKind(path: string, is: string, expected: string, hint?: string): TinymlError {
+  return new TinymlError({
+    code: 'E_WRONG_KIND',
+    exit: 1,
+    what: `${path}: is ${is}, expected ${expected}`,
+    ...hintOf(hint),
+  });
+}
+
+export function externalPathRefused(model: string, location: string, reason: string): TinymlError {
+  return new TinymlError({
+    code: 'E_EXTERNAL_PATH',
+    exit: 1,
+    what: `${model}: external data ${quoted(location.slice(0, 200))} is refused: ${reason}`,
+    hint: "weights may only be read from plain files in the model's own folder",
+  });
+}
+
+export function outputFailed(path: string, cause: unknown): TinymlError {
+  return new TinymlError({
+    code: 'E_OUTPUT',
+    exit: 1,
+    what: `${path}: cannot be written (${systemReason(cause)})`,
+    hint: 'nothing was changed; check the folder, its permissions and the free space',
+    cause,
+  });
+}
+
+export function outputIsInput(path: string): TinymlError {
+  return new TinymlError({
+    code: 'E_OUTPUT_IS_INPUT',
+    exit: 1,
+    what: `${path}: is an input of this command and would be overwritten`,
+    hint: 'choose another place with -o',
+  });
+}
+
+export function outputNotPlain(path: string, is: string): TinymlError {
+  return new TinymlError({ code: 'E_OUTPUT', exit: 1, what: `${path}: cannot be written, it is ${is}` });
+}
+
+export function toolMissing(tool: string, purpose: string): TinymlError {
+  return new TinymlError({
+    code: 'E_TOOL_MISSING',
+    exit: 2,
+    what: `${tool} is not installed; it is needed to ${purpose}`,
+    hint: 'tinyml doctor --fix installs it or prints the command that does',
+  });
+}
+
+/** `lines` are the tool's own last words. */
+export function toolFailed(tool: string, how: string, lines: readonly string[]): TinymlError {
+  return new TinymlError({ code: 'E_TOOL_FAILED', exit: 2, what: `${tool} failed (${how})`, measure: lines });
+}
+
+export function toolTimeout(tool: string, seconds: number): TinymlError {
+  return new TinymlError({
+    code: 'E_TOOL_TIMEOUT',
+    exit: 2,
+    what: `${tool} did not end within ${seconds} s and was stopped`,
+    hint: 'tinyml doctor checks that the tool works at all',
+  });
+}
+
+export function toolNoOutput(tool: string, expected: string): TinymlError {
+  return new TinymlError({
+    code: 'E_TOOL_FAILED',
+    exit: 2,
+    what: `${tool} reported success but did not make ${expected}`,
+    hint: 'tinyml doctor shows which program answers to that name',
+  });
+}
+
+/** The errno of a system error in words, without its path. */
+function systemReason(cause: unknown): string {
+  const code = (cause as { code?: unknown } | null)?.code;
+  const known = new Map([
+    ['ENOSPC', 'no space left on the device'],
+    ['EDQUOT', 'disk quota used up'],
+    ['EACCES', 'permission denied'],
+    ['EPERM', 'not permitted'],
+    ['EROFS', 'the file system is read-only'],
+    ['EIO', 'input/output error'],
+    ['ENOTDIR', 'a part of the path is not a folder'],
+    ['ENAMETOOLONG', 'the name is too long'],
+    ['ENOENT', 'no such file or folder'],
+    ['EISDIR', 'it is a folder'],
+    ['ELOOP', 'too many symbolic links'],
+    ['EMFILE', 'too many open files'],
+    ['EBUSY', 'it is in use'],
+  ]);
+  if (typeof code === 'string') return known.get(code) ?? code;
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,76 @@
+import type { OptionSpec } from './command.ts';
+import { badValue } from './errors.ts';
+
+/** A whole number from 1 to `most`. */
+export function countUpTo(most: number): (text: string, name: string) => number {
+  return (text, name) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= 1 && value <= most)) throw badValue(name, text, `a whole number from 1 to ${most}`);
+    return value;
+  };
+}
+
+/** `NAME=1,49,10,1` as the pair of name and shape. */
+export function parseInputShape(text: string, name: string): readonly [string, readonly number[]] {
+  const split = text.lastIndexOf('=');
+  const sizes = text.slice(split + 1).split(',');
+  const valid = split > 0 && sizes.length <= 8 && sizes.every((size) => /^[1-9]\d{0,6}$/.test(size));
+  if (!valid) throw badValue(name, text, 'NAME=1,49,10,1 with up to 8 sizes of at least 1');
+  return [text.slice(0, split), sizes.map(Number)];
+}
+
+export const boardOption: OptionSpec = {
+  flags: '--board <id>',
+  help: 'the board; tinyml boards lists them',
+  fallback: 'virtual-stm32f405',
+  setting: 'board',
+};
+
+export const portOption: OptionSpec = {
+  flags: '-p, --port <port>',
+  help: "the board's port: /dev/ttyACM0, COM5, tcp://host:port, rfc2217://host:port",
+  setting: 'port',
+};
+
+export const calibOption: OptionSpec = {
+  flags: '--calib <data>',
+  help: 'samples to quantize with: .npz, .npy, .csv, or a folder with one subfolder a class',
+  setting: 'calib',
+};
+
+export const inputShapeOption: OptionSpec = {
+  flags: '--input-shape <name=sizes>',
+  help: 'fix the unknown dimensions of an input, for example input=1,49,10,1 (may be repeated)',
+  parse: parseInputShape,
+  repeat: true,
+  setting: 'inputShape',
+};
+
+export const runEngineOption: OptionSpec = {
+  flags: '--engine <engine>',
+  help: 'float: our float graph; int8: the integer reference; c: generated C here; board: on the board',
+  choices: ['float', 'int8', 'c', 'board'],
+  fallback: 'int8',
+  setting: 'engine',
+};
+
+export const optimizeOption: OptionSpec = {
+  flags: '--optimize <goal>',
+  help: 'what the generated C is tuned for',
+  choices: ['speed', 'size'],
+  fallback: 'speed',
+  setting: 'optimize',
+};
+
+/** Every name that a configuration file or the environment may set. */
+export const settingNames: readonly string[] = [
+  'board',
+  'port',
+  'calib',
+  'inputShape',
+  'engine',
+  'optimize',
+  'convertEngine',
+  'quantize',
+  'runs',
+];

@@ -1,0 +1,29 @@
+/** 1234567 as "1,234,567". */
+export function formatCount(value: number): string {
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
+
+/** Bytes with the exact count below 10 KiB, rounded to 0.1 KiB or MiB above. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 10_240) return `${formatCount(bytes)} B`;
+  if (bytes < 1_048_576) return `${(bytes / 1024).toFixed(1)} KiB`;
+  return `${(bytes / 1_048_576).toFixed(2)} MiB`;
+}
+
+/** Microseconds in the unit that reads best. */
+export function formatMicroseconds(us: number): string {
+  if (us < 1000) return `${us.toFixed(us < 10 ? 2 : 1)} us`;
+  if (us < 1_000_000) return `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms`;
+  return `${(us / 1_000_000).toFixed(2)} s`;
+}
+
+/** A share of one as a percentage with two decimals. */
+export function formatPercent(share: number): string {
+  return `${(share * 100).toFixed(2)} %`;
+}
+
+export function formatShape(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { toolFailed, toolMissing, toolTimeout } from '../errors.ts';
+import type { Lifetime } from '../lifetime.ts';
+
+/** Most bytes kept of what a tool prints; what comes after is dropped while the tool goes on. */
+const outputCap = 4_194_304;
+
+export interface ToolRun {
+  /** Name or path of the program; never a shell. */
+  readonly tool: string;
+  readonly args: readonly string[];
+  /** What it is needed for, for the message when it is missing: "compile firmware". */
+  readonly purpose: string;
+  readonly timeoutSeconds: number;
+  readonly input?: Uint8Array;
+  readonly cwd?: string;
+}
+
+export interface ToolResult {
+  readonly code: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: string;
+}
+
+/** Keeps the first `outputCap` bytes of a stream. */
+function collect(stream: NodeJS.ReadableStream | null): () => Uint8Array {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  stream?.on('data', (chunk: Buffer) => {
+    if (length >= outputCap) return;
+    chunks.push(chunk.subarray(0, outputCap - length));
+    length += chunk.length;
+  });
+  return () => Buffer.concat(chunks);
+}
+
+/** Ends a child and whatever it started itself (it leads a process group of its own). */
+export function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(process.platform === 'win32' ? child.pid : -child.pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
+  }
+}
+
+/**
+ * Runs a program to its end and returns what it said, whatever its exit code. Throws E_TOOL_MISSING, E_TOOL_TIMEOUT
+ * and, when a signal ended it, E_TOOL_FAILED. It dies with the command.
+ */
+export async function runTool(run: ToolRun, lifetime: Lifetime): Promise<ToolResult> {
+  lifetime.signal.throwIfAborted();
+  const child = spawn(run.tool, run.args, {
+    stdio: [run.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    detached: process.platform !== 'win32',
+    ...(run.cwd === undefined ? {} : { cwd: run.cwd }),
+  });
+  const withdraw = lifetime.onEnd(() => killGroup(child));
+  const stop = () => killGroup(child);
+  lifetime.signal.addEventListener('abort', stop, { once: true });
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    stop();
+  }, run.timeoutSeconds * 1000);
+  try {
+    const stdout = collect(child.stdout);
+    const stderr = collect(child.stderr);
+    feed(child, run.input);
+    const { code, signal } = await ending(child, run);
+    if (late) throw toolTimeout(run.tool, run.timeoutSeconds);
+    lifetime.signal.throwIfAborted();
+    const text = new TextDecoder().decode(stderr());
+    if (code === null) throw toolFailed(run.tool, `ended by ${signal}`, lastLines(text));
+    return { code, stdout: stdout(), stderr: text };
+  } finally {
+    clearTimeout(timer);
+    lifetime.signal.removeEventListener('abort', stop);
+    withdraw();
+  }
+}
+
+function feed(child: ChildProcess, input: Uint8Array | undefined): void {
+  // A tool that stops reading early reports the reason itself.
+  child.stdin?.on('error', () => {});
+  if (input !== undefined) child.stdin?.end(input);
+}
+
+function ending(child: ChildProcess, run: ToolRun): Promise<{ code: number | null; signal: string | null }> {
+  return new Promise((resolve, reject) => {
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') reject(toolMissing(run.tool, run.purpose));
+      else reject(toolFailed(run.tool, error.code ?? error.message, []));
+    });
+    child.on('close', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+/** The last lines of a text that say something. */
+export function lastLines(text: string, count = 6): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim().slice(0, 300))
+    .filter((line) => line !== '')
+    .slice(-count);
+}
+
+/** Like runTool, but an exit code other than 0 is E_TOOL_FAILED with the tool's last words. */
+export async function runToolOrFail(run: ToolRun, lifetime: Lifetime): Promise<ToolResult> {
+  const result = await runTool(run, lifetime);
+  if (result.code === 0) return result;
+  const words = result.stderr.trim() === '' ? new TextDecoder().decode(result.stdout) : result.stderr;
+  throw toolFailed(run.tool, `exit code ${result.code}`, lastLines(words));
+}
