@@ -1,0 +1,36 @@
+import { importOnnx } from './formats/onnx/import.ts';
+import { importTflite } from './formats/tflite/import.ts';
+import type { Graph } from './ir/types.ts';
+
+export type ModelFormat = 'onnx' | 'tflite';
+
+export interface ImportOptions {
+  /** The file as the user named it, for messages. */
+  readonly fileName: string;
+  /** Shapes for inputs with unknown dimensions, by input name. */
+  readonly inputShapes?: ReadonlyMap<string, readonly number[]>;
+  /** Opens a file beside the model that holds weights; the caller confines the path to the model's folder. */
+  readonly readExternal?: (location: string, offset: number, length: number | undefined) => Uint8Array;
+}
+
+export interface ImportedModel {
+  readonly graph: Graph;
+  readonly format: ModelFormat;
+  /** What was decided for the user, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/** TFLite files carry this identifier at byte 4 (FlatBuffers file identifier). */
+const tfliteIdentifier = 'TFL3';
+
+function isTflite(bytes: Uint8Array): boolean {
+  return bytes.length >= 8 && String.fromCharCode(...bytes.subarray(4, 8)) === tfliteIdentifier;
+}
+
+/** Reads a model file into the IR, by what the bytes are. Throws TinymlError on anything damaged or unsupported. */
+export function importModel(bytes: Uint8Array, options: ImportOptions): ImportedModel {
+  if (isTflite(bytes) || options.fileName.toLowerCase().endsWith('.tflite')) {
+    return { ...importTflite(bytes, options), format: 'tflite' };
+  }
+  return { ...importOnnx(bytes, options), format: 'onnx' };
+}
