@@ -26,3 +26,14 @@ export function weightsNotConstant(origin: string, op: string): TinymlError {
     hint: 'convert with --quantize float',
   });
 }
+
+export function calibrationNeeded(shapes: readonly (readonly number[])[]): TinymlError {
+  const wanted = shapes.map((shape) => `[N,${shape.slice(1).join(',')}]`).join(' and ');
+  return new TinymlError({
+    code: 'E_CALIBRATION_NEEDED',
+    exit: 1,
+    what: 'a float model needs calibration data to be quantized to int8',
+    measure: `a few hundred typical inputs of shape ${wanted}`,
+    hint: 'give them with --calib data.npz (or .npy, .csv), or convert with --quantize float',
+  });
+}

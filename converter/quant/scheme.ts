@@ -1,29 +1,23 @@
 import { elementCount } from '../ir/tensor.ts';
 import type { Quantization, Shape, TensorType, Value } from '../ir/types.ts';
+import { clamp, roundHalfAway } from '../ops/fixed-point.ts';
 import type { Range } from './choose-range.ts';
 
 /** Largest magnitude of a stored weight: TFLite's narrow range, so that -128 never occurs. */
 const weightLimit = 127;
 const biasLimit = 2 ** 31 - 1;
 
-/** Rounds half away from zero, as TFLite does everywhere. */
-export function roundAway(value: number): number {
-  return value < 0 ? -Math.round(-value) : Math.round(value);
-}
-
-const clamp = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
-
 /** Asymmetric int8 scale and zero point of an activation; scales are float32 because the file stores them so. */
 export function activationQuantization({ min, max }: Range): Quantization {
   const scale = Math.fround((max - min) / 255) || 1;
-  const zeroPoint = clamp(roundAway(-128 - min / scale), -128, 127);
+  const zeroPoint = clamp(roundHalfAway(-128 - min / scale), -128, 127);
   return { scale: [scale], zeroPoint: [zeroPoint] };
 }
 
 /** Stored form of real numbers with one scale and zero point. */
 export function quantizeToInt8(data: ArrayLike<number>, quant: Quantization): Int8Array {
   const [scale, zeroPoint] = [quant.scale[0]!, quant.zeroPoint[0]!];
-  return Int8Array.from(data, (value) => clamp(roundAway(value / scale) + zeroPoint, -128, 127));
+  return Int8Array.from(data, (value) => clamp(roundHalfAway(Math.fround(Math.fround(value) / scale)) + zeroPoint, -128, 127));
 }
 
 /** Runs `visit` with each element's index and the index of its slice along `axis`. */
@@ -73,7 +67,7 @@ export function quantizeWeights(
   const data = new Int8Array(weights.data!.length);
   const source = weights.data as Float32Array;
   alongAxis(weights.type.shape, axis, (i, slice) => {
-    data[i] = clamp(roundAway(source[i]! / scales[slice]!), -weightLimit, weightLimit);
+    data[i] = clamp(roundHalfAway(source[i]! / scales[slice]!), -weightLimit, weightLimit);
   });
   const biasScales = scales.map((scale) => Math.fround(inputScale * scale));
   const zeros = scales.map(() => 0);
@@ -95,7 +89,7 @@ export function quantizeWeights(
         quant: { scale: one(biasScales), zeroPoint: one(zeros), ...along(0) },
       },
       data: Int32Array.from(offsets, (value, slice) =>
-        clamp(roundAway(value / (inputScale * scales[slice]!)), -biasLimit, biasLimit),
+        clamp(roundHalfAway(value / (inputScale * scales[slice]!)), -biasLimit, biasLimit),
       ),
     },
   };

@@ -1,0 +1,171 @@
+import { generateAot } from './codegen/aot.ts';
+import { generateTflm } from './codegen/tflm.ts';
+import type { FloatBatch } from './evaluate/float.ts';
+import { writeTflite } from './formats/tflite/write.ts';
+import { tensorOf } from './ir/graph.ts';
+import { byteCount } from './ir/tensor.ts';
+import type { Graph, Node, Shape } from './ir/types.ts';
+import { verify } from './ir/verify.ts';
+import { opOf } from './ops/index.ts';
+import { opRules } from './ops/rules.ts';
+import { transposesLeft } from './passes/simplify-layout.ts';
+import { type DumpAfter, optimize } from './pipeline.ts';
+import { calibrate } from './quant/calibrate.ts';
+import type { CalibrationMethod } from './quant/choose-range.ts';
+import { calibrationNeeded } from './quant/errors.ts';
+import { quantizeGraph } from './quant/quantize-graph.ts';
+import { signalToNoise } from './quant/signal-to-noise.ts';
+
+export type Engine = 'aot' | 'tflm';
+export type Scheme = 'int8' | 'float';
+
+/** Samples for calibration: one array per input port, samples one after another in the user's axis order. */
+export interface CalibrationData {
+  readonly inputs: FloatBatch;
+  readonly count: number;
+}
+
+export interface ConvertOptions {
+  readonly engine: Engine;
+  readonly quantize: Scheme;
+  readonly optimize: 'speed' | 'size';
+  readonly calibration?: CalibrationData;
+  readonly method?: CalibrationMethod;
+  /** C kernel headers by file name; the converter itself opens no files. */
+  readonly kernels: ReadonlyMap<string, string>;
+  readonly toolVersion: string;
+  /** The command line for the banner of generated files. */
+  readonly command: string;
+  readonly dump?: DumpAfter;
+  /** Told what is being done, for progress. */
+  readonly onStage?: (stage: string) => void;
+}
+
+export interface LayerReport {
+  readonly name: string;
+  readonly op: string;
+  readonly inShape: Shape;
+  readonly outShape: Shape;
+  readonly macs: number;
+  readonly weightsBytes: number;
+  /** Null where there is no float value to compare with. */
+  readonly sqnrDb: number | null;
+}
+
+export interface ConvertedModel {
+  /** The optimized float graph; absent when the model came quantized. */
+  readonly float?: Graph;
+  /** What was written and generated. */
+  readonly graph: Graph;
+  readonly quantize: Scheme;
+  readonly tflite: Uint8Array;
+  /** Everything to write, by path in the output folder; `model.tflite` among them. */
+  readonly files: ReadonlyMap<string, string | Uint8Array>;
+  readonly macs: number;
+  readonly weightsBytes: number;
+  readonly arenaBytes: number;
+  readonly transposes: number;
+  readonly layers: readonly LayerReport[];
+  readonly warnings: readonly string[];
+}
+
+/** Samples compared layer by layer for the report; more changes the figures by little and costs time. */
+const comparedSamples = 4;
+/** Fewer calibration samples than this give ranges that depend on chance. */
+const fewSamples = 32;
+
+/** The method used where the user names none; docs/quantization.md has the measurements behind the choice. */
+export const defaultMethod: CalibrationMethod = 'mse';
+
+/** Whether the model holds integers already, so that it needs no calibration. */
+export function isQuantized(graph: Graph): boolean {
+  return graph.nodes.some((node) => node.inputs.some((name) => tensorOf(graph, name).type.quant !== undefined));
+}
+
+async function hex(bytes: Uint8Array): Promise<string> {
+  const digest = await globalThis.crypto.subtle.digest('SHA-256', bytes.slice().buffer);
+  return Buffer.from(digest).toString('hex');
+}
+
+function weightBytes(graph: Graph, node: Node): number {
+  const constants = node.inputs.map((name) => tensorOf(graph, name)).filter((value) => value.data);
+  return constants.reduce((sum, value) => sum + byteCount(value.type), 0);
+}
+
+function layerReports(graph: Graph, noise: ReadonlyMap<string, number>): LayerReport[] {
+  return graph.nodes.map((node) => {
+    const inputs = node.inputs.map((name) => tensorOf(graph, name).type);
+    const outputs = node.outputs.map((name) => tensorOf(graph, name).type);
+    return {
+      name: node.origin,
+      op: node.op,
+      inShape: inputs[0]!.shape,
+      outShape: outputs[0]!.shape,
+      macs: opOf(node.op).macs?.(inputs, outputs, node.attrs) ?? 0,
+      weightsBytes: weightBytes(graph, node),
+      sqnrDb: noise.get(node.outputs[0]!) ?? null,
+    };
+  });
+}
+
+interface Quantized {
+  readonly graph: Graph;
+  readonly noise: ReadonlyMap<string, number>;
+  readonly warnings: readonly string[];
+}
+
+async function quantized(float: Graph, options: ConvertOptions): Promise<Quantized> {
+  const { calibration, engine, method = defaultMethod, onStage } = options;
+  if (!calibration || calibration.count === 0) throw calibrationNeeded(float.inputs.map((port) => port.shape));
+  onStage?.(`calibrating on ${calibration.count} samples`);
+  const ranges = await calibrate(float, calibration.inputs, calibration.count, method);
+  const graph = quantizeGraph(float, ranges, { perChannelFullyConnected: engine === 'aot' });
+  verify(graph, 'quantized', opRules);
+  onStage?.('comparing with float, layer by layer');
+  const noise = await signalToNoise(float, graph, calibration.inputs, Math.min(comparedSamples, calibration.count));
+  const warnings =
+    calibration.count < fewSamples
+      ? [`only ${calibration.count} calibration samples; ${fewSamples} or more give steadier ranges`]
+      : [];
+  return { graph, noise, warnings };
+}
+
+/** Optimized graph in the scheme asked for. A model that came quantized stays as it is. */
+async function prepare(source: Graph, options: ConvertOptions): Promise<Quantized & { float?: Graph }> {
+  options.onStage?.('optimizing the graph');
+  const optimized = optimize(source, options.dump);
+  if (isQuantized(optimized)) return { graph: optimized, noise: new Map(), warnings: [] };
+  if (options.quantize === 'float') return { graph: optimized, float: optimized, noise: new Map(), warnings: [] };
+  return { ...(await quantized(optimized, options)), float: optimized };
+}
+
+/**
+ * Converts an imported graph to TFLite and C. Throws TinymlError when the model cannot be converted as asked, and
+ * E_CALIBRATION_NEEDED when a float model is to be quantized without data.
+ */
+export async function convertModel(source: Graph, options: ConvertOptions): Promise<ConvertedModel> {
+  const { graph, float, noise, warnings } = await prepare(source, options);
+  options.onStage?.('writing TFLite and C');
+  const tflite = writeTflite(graph);
+  const modelHash = await hex(tflite);
+  const { toolVersion, command, kernels } = options;
+  const generated =
+    options.engine === 'aot'
+      ? generateAot(graph, { toolVersion, command, modelHash, optimize: options.optimize, kernels })
+      : generateTflm(tflite, graph, { toolVersion, command, modelHash });
+  const layers = layerReports(graph, noise);
+  const transposes = transposesLeft(graph);
+  return {
+    ...(float ? { float } : {}),
+    graph,
+    quantize: isQuantized(graph) ? 'int8' : 'float',
+    tflite,
+    files: new Map<string, string | Uint8Array>([['model.tflite', tflite], ...generated.files]),
+    macs: layers.reduce((sum, layer) => sum + layer.macs, 0),
+    weightsBytes: layers.reduce((sum, layer) => sum + layer.weightsBytes, 0),
+    arenaBytes: generated.arenaBytes,
+    transposes,
+    layers,
+    warnings: transposes > 0 ? [...warnings, `${transposes} transposes are left in the graph`] : warnings,
+  };
+}
