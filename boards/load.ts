@@ -12,7 +12,8 @@ function boardsFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) {
     const parent = dirname(folder);
-    if (parent === folder) throw new Error('tinyml is not installed as a package: no package.json above its code');
+    if (parent === folder)
+      throw new Error('tinyml is not installed as a package: no package.json above its code');
     folder = parent;
   }
   return join(folder, 'boards');

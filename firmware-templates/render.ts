@@ -11,6 +11,8 @@ export interface ToolRun {
   readonly args: readonly string[];
   /** The file it makes. */
   readonly output: string;
+  /** To be set for it: messages in the language that `linkOverflow` reads. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 export interface FirmwarePlan {
@@ -51,6 +53,8 @@ const TEMPLATES = {
     'port/stm32f4/tml_stm32f4.c',
   ],
 } as const satisfies Record<BoardFacts['family'], readonly string[]>;
+
+const ENVIRONMENT = { LC_ALL: 'C' };
 
 const WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion'];
 
@@ -127,16 +131,23 @@ export function renderFirmware(request: FirmwareRequest): FirmwarePlan {
       tool: 'arm-none-eabi-gcc',
       args: [...flagsOf(path), ...includes, '-c', path, '-o', objectOf(path)],
       output: objectOf(path),
+      environment: ENVIRONMENT,
     })),
     link: {
       tool: 'arm-none-eabi-gcc',
       args: [...linkFlags, ...units.map(objectOf), '-lgcc', '-o', 'firmware.elf'],
       output: 'firmware.elf',
+      environment: ENVIRONMENT,
     },
     images: [imageRun('binary', 'firmware.bin'), imageRun('ihex', 'firmware.hex')],
   };
 }
 
 function imageRun(format: string, output: string): ToolRun {
-  return { tool: 'arm-none-eabi-objcopy', args: ['-O', format, 'firmware.elf', output], output };
+  return {
+    tool: 'arm-none-eabi-objcopy',
+    args: ['-O', format, 'firmware.elf', output],
+    output,
+    environment: ENVIRONMENT,
+  };
 }

@@ -109,7 +109,11 @@ export class BenchClient {
   }
 
   /** Sends a request and returns its answer, whatever its type. */
-  async ask(type: number, body: Uint8Array = Buffer.alloc(0), sequence = this.#nextSequence()): Promise<Frame> {
+  async ask(
+    type: number,
+    body: Uint8Array = Buffer.alloc(0),
+    sequence = this.#nextSequence(),
+  ): Promise<Frame> {
     this.write(frameBytes(type, sequence, body));
     for (;;) {
       const frame = await this.next();

@@ -3,7 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { firmwareFacts, loadBoard } from '../../boards/load.ts';
-import { type FirmwarePlan, firmwareTemplates, renderFirmware, type ToolRun } from '../../firmware-templates/render.ts';
+import {
+  type FirmwarePlan,
+  firmwareTemplates,
+  renderFirmware,
+  type ToolRun,
+} from '../../firmware-templates/render.ts';
 
 const root = join(import.meta.dirname, '../..');
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -18,14 +23,20 @@ export function tinyPlan(boardId: string, prologue = ''): FirmwarePlan {
       { path: 'model.c', text: prologue + textOf('tests/firmware/fixtures/model.c') },
       { path: 'tml_model.h', text: textOf('firmware-templates/kernels/tml_model.h') },
     ],
-    templates: firmwareTemplates(board.family).map((path) => ({ path, text: textOf(`firmware-templates/${path}`) })),
+    templates: firmwareTemplates(board.family).map((path) => ({
+      path,
+      text: textOf(`firmware-templates/${path}`),
+    })),
     optimize: 'speed',
     stackBytes: 4096,
     banner: 'made for a test',
   });
 }
 
-export function writePlan(plan: FirmwarePlan, folder = mkdtempSync(join(tmpdir(), 'tinyml-firmware-'))): string {
+export function writePlan(
+  plan: FirmwarePlan,
+  folder = mkdtempSync(join(tmpdir(), 'tinyml-firmware-')),
+): string {
   for (const file of plan.files) {
     mkdirSync(dirname(join(folder, file.path)), { recursive: true });
     writeFileSync(join(folder, file.path), file.text);

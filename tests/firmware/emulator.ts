@@ -33,7 +33,7 @@ function startProcess(folder: string, port: number): ChildProcess {
       '-device', `loader,file=${join(folder, 'firmware.bin')},addr=0x08000000`,
       '-serial', `tcp:127.0.0.1:${port},server=on,wait=on,nodelay=on`,
     ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+    { stdio: 'ignore' },
   );
 }
 

@@ -1,0 +1,52 @@
+import { type Elf, readElf } from './elf.ts';
+
+/** Bytes of an image, as the size table shows them. */
+export interface ImageSizes {
+  /** Flash: everything that is written to the chip. */
+  readonly image: number;
+  /** Flash: the model's constants, symbols `tml_w_*`. */
+  readonly weights: number;
+  /** Flash: instructions, with the vector table and the literals between functions. */
+  readonly code: number;
+  /** Flash: other constants, and the start values of variables. */
+  readonly other: number;
+  readonly ram: {
+    /** The model's working memory, symbol `tml_arena`. */
+    readonly arena: number;
+    /** Variables beside the arena. */
+    readonly static: number;
+    /** Reserved for the stack. */
+    readonly stack: number;
+  };
+}
+
+const total = (items: readonly { bytes: number }[]) => items.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** Sizes of the named objects; an object with two names counts once. */
+function objectBytes(elf: Elf, matches: (name: string) => boolean): number {
+  const byAddress = new Map<number, number>();
+  for (const { name, kind, address, bytes } of elf.symbols) {
+    if (kind === 'object' && matches(name))
+      byAddress.set(address, Math.max(bytes, byAddress.get(address) ?? 0));
+  }
+  return [...byAddress.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Where the flash and RAM of a linked firmware go, from the bytes of firmware.elf. Throws E_BAD_ELF. */
+export function elfSizes(bytes: Uint8Array): ImageSizes {
+  const elf = readElf(bytes);
+  const allocated = elf.sections.filter((section) => section.allocated);
+  const image = total(allocated.filter(({ loaded }) => loaded));
+  const weights = objectBytes(elf, (name) => name.startsWith('tml_w_'));
+  const code = total(allocated.filter(({ loaded, executable }) => loaded && executable));
+  const stack = total(allocated.filter(({ name }) => name === '.stack'));
+  const arena = objectBytes(elf, (name) => name === 'tml_arena');
+  const variables = total(allocated.filter(({ name, writable }) => writable && name !== '.stack'));
+  return {
+    image,
+    weights,
+    code,
+    other: image - weights - code,
+    ram: { arena, static: variables - arena, stack },
+  };
+}
