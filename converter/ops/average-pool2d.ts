@@ -1,6 +1,15 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { defineOp } from './define-op.ts';
-import { inferPool, type PoolAttributes, poolAttributes } from './pool.ts';
+import { averagePool } from './integer/pool.ts';
+import {
+  inferPool,
+  type PoolAttributes,
+  poolAttributes,
+  poolOptions,
+  poolVersions,
+  readPool,
+} from './pool.ts';
+import { paddingOf } from './tflite/window.ts';
 import { applyActivation, tfPads } from './window.ts';
 
 /** Mean over windows; padding does not count towards the mean. */
@@ -21,4 +30,20 @@ export const averagePool2d = defineOp<PoolAttributes>({
     return applyActivation(tf, tf.div(mean, share), attrs.activation);
   },
   quantize: { output: 'same' },
+  ...averagePool,
+  tflite: {
+    versions: poolVersions,
+    read: { AVERAGE_POOL_2D: readPool },
+    write({ attrs, inputs, output, version, refuse }) {
+      const padding = paddingOf(inputs[0]!.type.shape, attrs.filter, attrs);
+      if (padding === undefined) {
+        throw refuse(
+          `its pads ${attrs.pads.join(', ')} (top, left, bottom, right) are neither SAME nor VALID`,
+          'pool without padding, or with the same padding on both sides and stride 1',
+        );
+      }
+      const options = poolOptions(attrs, padding);
+      return [{ builtin: 'AVERAGE_POOL_2D', version, options, inputs, output }];
+    },
+  },
 });

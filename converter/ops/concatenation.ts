@@ -1,5 +1,9 @@
 import { defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
+import { concatenationMovement } from './integer/movement.ts';
+import { readActivation } from './tflite/activation.ts';
+import { canonicalAxis } from './tflite/form.ts';
+import { alignQuantization } from './tflite/requantize.ts';
 
 export type ConcatenationAttributes = { readonly axis: number };
 
@@ -31,4 +35,22 @@ export const concatenation = defineOp<ConcatenationAttributes>({
   float: (tf, inputs, { axis }) => tf.concat([...inputs], axis),
   permute: (attrs, perm) => ({ attrs: { axis: perm[attrs.axis]! }, perm }),
   quantize: { output: 'shared' },
+  ...concatenationMovement,
+  tflite: {
+    versions: { float32: 1, int8: 2, int16: 3 },
+    read: {
+      CONCATENATION(call) {
+        if (readActivation(call) !== 'none') throw call.refuse('a fused activation is not supported');
+        const inputs = call.inputs.map((_, i) => call.input(i));
+        const axis = canonicalAxis(call, call.number('axis'), call.input(0).type.shape.length);
+        return { inputs, attrs: { axis } };
+      },
+    },
+    write(call) {
+      const { before, inputs } = alignQuantization(call);
+      const { attrs, version, output } = call;
+      const options = { axis: attrs.axis };
+      return [...before, { builtin: 'CONCATENATION', version, options, inputs, output }];
+    },
+  },
 });

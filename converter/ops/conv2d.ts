@@ -1,6 +1,10 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { type Activation, activationKind, defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
+import { conv2dCalls, integerConv2d } from './integer/convolution.ts';
+import { activationCode, readActivation } from './tflite/activation.ts';
+import { readWeights } from './tflite/weights.ts';
+import { padInput, readImage, readPads, readSteps } from './tflite/window.ts';
 import { applyActivation, padsKind, pairKind, tfPads, windowShape } from './window.ts';
 
 export type Conv2dAttributes = {
@@ -48,5 +52,42 @@ export const conv2d = defineOp<Conv2dAttributes>({
   macs: ([, weights], [y]) => {
     const [, height, width, depth] = weights!.shape;
     return y!.shape.reduce((a, b) => a * b, 1) * height! * width! * depth!;
+  },
+  integer: integerConv2d,
+  kernels: conv2dCalls,
+  tflite: {
+    versions: { float32: 1, int8: 3, int16: 4 },
+    read: {
+      CONV_2D(call) {
+        const x = readImage(call);
+        const [weights, bias] = readWeights(call, 4, 0);
+        const strides = readSteps(call, 'strideH', 'strideW');
+        const dilations = readSteps(call, 'dilationHFactor', 'dilationWFactor');
+        const pads = readPads(call, x.type.shape, weights.type.shape.slice(1, 3), strides, dilations);
+        return {
+          inputs: [x, weights, bias],
+          attrs: { strides, dilations, pads, activation: readActivation(call) },
+        };
+      },
+    },
+    write(call) {
+      const { attrs, inputs, output, version } = call;
+      const { before, input, padding } = padInput(
+        call,
+        inputs[1]!.type.shape.slice(1, 3),
+        attrs.dilations,
+        0,
+      );
+      const options = {
+        padding,
+        strideH: attrs.strides[0]!,
+        strideW: attrs.strides[1]!,
+        dilationHFactor: attrs.dilations[0]!,
+        dilationWFactor: attrs.dilations[1]!,
+        fusedActivationFunction: activationCode(attrs.activation),
+      };
+      const all = [input, ...inputs.slice(1)];
+      return [...before, { builtin: 'CONV_2D', version, options, inputs: all, output }];
+    },
   },
 });

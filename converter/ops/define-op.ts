@@ -1,5 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Attributes, DType, Shape, TensorData, TensorType } from '../ir/types.ts';
+import type { KernelCall } from './integer/kernel-call.ts';
+import type { TfliteForm } from './tflite/form.ts';
 
 /** The tfjs module with a backend ready; handed in, so that nothing loads it before it is needed. */
 export type Tf = typeof tfjs;
@@ -84,8 +86,12 @@ export interface OpDefinition<A extends Attributes = Attributes> {
   readonly quantize?: QuantizationRule;
   /** Multiply-accumulates of one inference. */
   macs?(inputs: readonly TensorType[], outputs: readonly TensorType[], attrs: A): number;
+  /** How the operator stands in a TFLite file. */
+  readonly tflite?: TfliteForm<A>;
   /** Prepares the integer evaluation of one call, to TFLite's default kernels' semantics. */
   integer?(call: OpCall<A>): IntegerKernel;
+  /** The calls of the C kernel library that compute one call, in order. */
+  kernels?(call: OpCall<A>): readonly KernelCall[];
 }
 
 /** Types a definition and lets it stand in the one list of operators. */

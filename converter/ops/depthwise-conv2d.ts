@@ -3,6 +3,10 @@ import { elementCount } from '../ir/tensor.ts';
 import type { Conv2dAttributes } from './conv2d.ts';
 import { activationKind, defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
+import { depthwiseConv2dCalls, integerDepthwiseConv2d } from './integer/convolution.ts';
+import { activationCode, readActivation } from './tflite/activation.ts';
+import { readWeights } from './tflite/weights.ts';
+import { padInput, readImage, readPads, readSteps } from './tflite/window.ts';
 import { applyActivation, padsKind, pairKind, tfPads, windowShape } from './window.ts';
 
 /**
@@ -47,4 +51,40 @@ export const depthwiseConv2d = defineOp<Conv2dAttributes>({
   },
   quantize: { output: 'calibrated', weights: { weights: 1, bias: 2, axis: 3 } },
   macs: ([, weights], [y]) => elementCount(y!.shape) * weights!.shape[1]! * weights!.shape[2]!,
+  integer: integerDepthwiseConv2d,
+  kernels: depthwiseConv2dCalls,
+  tflite: {
+    versions: { float32: 1, int8: 3, int16: 5 },
+    read: {
+      DEPTHWISE_CONV_2D(call) {
+        const x = readImage(call);
+        const [weights, bias] = readWeights(call, 4, 3);
+        const strides = readSteps(call, 'strideH', 'strideW');
+        const dilations = readSteps(call, 'dilationHFactor', 'dilationWFactor');
+        const pads = readPads(call, x.type.shape, weights.type.shape.slice(1, 3), strides, dilations);
+        return {
+          inputs: [x, weights, bias],
+          attrs: { strides, dilations, pads, activation: readActivation(call) },
+        };
+      },
+    },
+    write(call) {
+      const { attrs, inputs, output } = call;
+      const [, height, width, filters] = inputs[1]!.type.shape as [number, number, number, number];
+      const { before, input, padding } = padInput(call, [height, width], attrs.dilations, 0);
+      const dilated = attrs.dilations.some((dilation) => dilation !== 1);
+      const options = {
+        padding,
+        strideH: attrs.strides[0]!,
+        strideW: attrs.strides[1]!,
+        depthMultiplier: filters / input.type.shape[3]!,
+        dilationHFactor: attrs.dilations[0]!,
+        dilationWFactor: attrs.dilations[1]!,
+        fusedActivationFunction: activationCode(attrs.activation),
+      };
+      const version = Math.max(call.version, dilated ? 2 : 1);
+      const all = [input, ...inputs.slice(1)];
+      return [...before, { builtin: 'DEPTHWISE_CONV_2D', version, options, inputs: all, output }];
+    },
+  },
 });

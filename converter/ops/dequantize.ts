@@ -1,4 +1,6 @@
 import { defineOp } from './define-op.ts';
+import { dequantizeCalls, integerDequantize } from './integer/conversion.ts';
+import { tfliteUnary } from './tflite/form.ts';
 
 /** Real numbers of a quantized tensor. */
 export const dequantize = defineOp<Record<never, never>>({
@@ -8,4 +10,7 @@ export const dequantize = defineOp<Record<never, never>>({
   attrs: {},
   infer: ([x]) => [{ dtype: 'float32', shape: x!.shape }],
   permute: (attrs, perm) => ({ attrs, perm }),
+  integer: integerDequantize,
+  kernels: dequantizeCalls,
+  tflite: tfliteUnary('DEQUANTIZE', { int8: 2, uint8: 1, int16: 3 }),
 });

@@ -1,8 +1,10 @@
 import { defineBinary } from './elementwise.ts';
+import { tfliteBinary } from './tflite/binary.ts';
 
 export const div = defineBinary({
   name: 'div',
   summary: 'element-wise quotient with broadcasting, fused activation',
   quantize: { output: 'calibrated' },
   float: (tf, a, b) => tf.div(a, b),
+  tflite: tfliteBinary('DIV', { float32: 1, int8: 1 }),
 });

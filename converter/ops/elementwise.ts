@@ -21,7 +21,10 @@ export function permuteElementwise<A>(
   return { attrs, perm };
 }
 
-type UnaryParts<A extends Attributes> = Pick<OpDefinition<A>, 'name' | 'summary' | 'integer'> & {
+type UnaryParts<A extends Attributes> = Pick<
+  OpDefinition<A>,
+  'name' | 'summary' | 'integer' | 'tflite' | 'kernels'
+> & {
   readonly attrs: AttributeSchema<A>;
   readonly quantize: QuantizationRule;
   float(tf: Tf, x: FloatTensor, attrs: A): FloatTensor;
@@ -40,7 +43,10 @@ export function defineUnary<A extends Attributes>(parts: UnaryParts<A>): OpDefin
 
 export type BinaryAttributes = { readonly activation: Activation };
 
-type BinaryParts = Pick<OpDefinition<BinaryAttributes>, 'name' | 'summary' | 'integer'> & {
+type BinaryParts = Pick<
+  OpDefinition<BinaryAttributes>,
+  'name' | 'summary' | 'integer' | 'tflite' | 'kernels'
+> & {
   readonly quantize?: QuantizationRule;
   float(tf: Tf, a: FloatTensor, b: FloatTensor): FloatTensor;
 };

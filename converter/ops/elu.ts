@@ -1,4 +1,6 @@
 import { defineUnary } from './elementwise.ts';
+import { functionLookup } from './integer/lookup.ts';
+import { tfliteUnary } from './tflite/form.ts';
 
 export const elu = defineUnary<Record<never, never>>({
   name: 'elu',
@@ -6,4 +8,6 @@ export const elu = defineUnary<Record<never, never>>({
   attrs: {},
   quantize: { output: 'calibrated' },
   float: (tf, x) => tf.elu(x),
+  ...functionLookup('elu', (x) => (x < 0 ? Math.expm1(x) : x)),
+  tflite: tfliteUnary('ELU', { float32: 1, int8: 1 }),
 });

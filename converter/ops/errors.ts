@@ -21,3 +21,13 @@ export function dtypeNotSupported(op: string, dtype: string, wanted: string): Ti
     hint: 'see docs/ops.md for what each operator takes',
   });
 }
+
+/** A quantized node whose scales or zero points the integer arithmetic has no meaning for. */
+export function quantizationNotSupported(op: string, what: string): TinymlError {
+  return new TinymlError({
+    code: 'E_MODEL_QUANTIZATION',
+    exit: 1,
+    what: `${op}: ${what}`,
+    hint: "quantize the float model with tinyml convert --calib instead, or check the exporter's quantization parameters",
+  });
+}

@@ -1,4 +1,6 @@
 import { defineUnary } from './elementwise.ts';
+import { functionLookup } from './integer/lookup.ts';
+import { tfliteUnary } from './tflite/form.ts';
 
 export const exp = defineUnary<Record<never, never>>({
   name: 'exp',
@@ -6,4 +8,6 @@ export const exp = defineUnary<Record<never, never>>({
   attrs: {},
   quantize: { output: 'calibrated' },
   float: (tf, x) => tf.exp(x),
+  ...functionLookup('exp', Math.exp),
+  tflite: tfliteUnary('EXP', { float32: 1, int8: 2, int16: 2 }),
 });

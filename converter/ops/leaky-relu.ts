@@ -1,4 +1,6 @@
 import { defineUnary } from './elementwise.ts';
+import { leakyReluLookup } from './integer/lookup.ts';
+import { tfliteUnary } from './tflite/form.ts';
 
 export type LeakyReluAttributes = { readonly alpha: number };
 
@@ -8,4 +10,6 @@ export const leakyRelu = defineUnary<LeakyReluAttributes>({
   attrs: { alpha: { kind: 'number' } },
   quantize: { output: 'calibrated' },
   float: (tf, x, { alpha }) => tf.leakyRelu(x, alpha),
+  ...leakyReluLookup,
+  tflite: tfliteUnary('LEAKY_RELU', { float32: 1, int8: 1, int16: 2 }, ['alpha']),
 });

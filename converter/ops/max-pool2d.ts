@@ -1,6 +1,15 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { defineOp } from './define-op.ts';
-import { inferPool, type PoolAttributes, poolAttributes } from './pool.ts';
+import { maxPool } from './integer/pool.ts';
+import {
+  inferPool,
+  type PoolAttributes,
+  poolAttributes,
+  poolOptions,
+  poolVersions,
+  readPool,
+} from './pool.ts';
+import { padInput } from './tflite/window.ts';
 import { applyActivation, tfPads } from './window.ts';
 
 /** Least finite float32, which no real activation is below: the padding of a maximum. */
@@ -23,4 +32,15 @@ export const maxPool2d = defineOp<PoolAttributes>({
     return applyActivation(tf, pooled, attrs.activation);
   },
   quantize: { output: 'same' },
+  ...maxPool,
+  tflite: {
+    versions: poolVersions,
+    read: { MAX_POOL_2D: readPool },
+    write(call) {
+      const { attrs, output, version } = call;
+      const { before, input, padding } = padInput(call, attrs.filter, [1, 1], lowest);
+      const options = poolOptions(attrs, padding);
+      return [...before, { builtin: 'MAX_POOL_2D', version, options, inputs: [input], output }];
+    },
+  },
 });

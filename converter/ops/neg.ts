@@ -1,4 +1,5 @@
 import { defineUnary } from './elementwise.ts';
+import { tfliteUnary } from './tflite/form.ts';
 
 export const neg = defineUnary<Record<never, never>>({
   name: 'neg',
@@ -6,4 +7,5 @@ export const neg = defineUnary<Record<never, never>>({
   attrs: {},
   quantize: { output: 'calibrated' },
   float: (tf, x) => tf.neg(x),
+  tflite: tfliteUnary('NEG', { float32: 1, int8: 1 }),
 });

@@ -1,8 +1,27 @@
 import { defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
+import { padMovement } from './integer/movement.ts';
+import type { TfliteNode, TfliteRead } from './tflite/form.ts';
+import { padOperator, padVersions } from './tflite/pad.ts';
 
 /** `pads` is before and after for each axis in turn; `value` is real, not a stored integer. */
 export type PadAttributes = { readonly pads: readonly number[]; readonly value: number };
+
+/** The real number that PADV2's one stored element stands for; 0 for PAD, which has none. */
+function readFill(call: TfliteRead): number {
+  const fill = call.input(2);
+  const values = call.constant(2);
+  const { dtype, quant } = fill.type;
+  if (values.length !== 1) throw call.refuse(`the fill has ${values.length} elements`);
+  if (dtype !== call.input(0).type.dtype) throw call.refuse(`the fill is ${dtype}`);
+  return quant ? (values[0]! - quant.zeroPoint[0]!) * quant.scale[0]! : values[0]!;
+}
+
+function readPad(call: TfliteRead, value: number): TfliteNode<PadAttributes> {
+  const pads = call.constant(1);
+  if (pads.some((pad) => pad < 0)) throw call.refuse('a padding is negative');
+  return { inputs: [call.input(0)], attrs: { pads, value } };
+}
 
 export const pad = defineOp<PadAttributes>({
   name: 'pad',
@@ -29,4 +48,15 @@ export const pad = defineOp<PadAttributes>({
     return { attrs: { ...attrs, pads }, perm };
   },
   quantize: { output: 'same' },
+  ...padMovement,
+  tflite: {
+    versions: padVersions,
+    read: {
+      PAD: (call) => readPad(call, 0),
+      PADV2: (call) => readPad(call, readFill(call)),
+    },
+    write(call) {
+      return [padOperator(call, call.inputs[0]!, call.output, call.attrs.pads, call.attrs.value)];
+    },
+  },
 });

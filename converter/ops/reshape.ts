@@ -1,6 +1,8 @@
 import { elementCount, invertPermutation } from '../ir/tensor.ts';
 import { defineOp, type Permuted } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
+import { reshapeMovement } from './integer/movement.ts';
+import { int32Constant, type TfliteNode, type TfliteRead } from './tflite/form.ts';
 
 export type ReshapeAttributes = { readonly shape: readonly number[] };
 
@@ -56,6 +58,18 @@ function permuteReshape(
   return { attrs: { shape: axes.map((axis) => attrs.shape[axis]!) }, perm: invertPermutation(axes) };
 }
 
+/** The shape that RESHAPE asks for, its one unknown axis worked out. */
+function requestedShape(call: TfliteRead, elements: number): readonly number[] {
+  const shape = call.inputs[1] ? call.constant(1) : call.list('newShape');
+  const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1);
+  return shape.map((size) => (size === -1 ? elements / known : size));
+}
+
+/** Operators that only drop or insert axes of size 1 say by their result's shape all there is to say. */
+function readAxisChange(call: TfliteRead): TfliteNode<ReshapeAttributes> {
+  return { inputs: [call.input(0)], attrs: { shape: call.output.type.shape } };
+}
+
 export const reshape = defineOp<ReshapeAttributes>({
   name: 'reshape',
   summary: 'the same elements under another shape',
@@ -70,4 +84,23 @@ export const reshape = defineOp<ReshapeAttributes>({
   float: (tf, [x], { shape }) => tf.reshape(x!, [...shape]),
   permute: (attrs, perm, [x]) => permuteReshape(attrs, perm, x!.shape),
   quantize: { output: 'same' },
+  ...reshapeMovement,
+  tflite: {
+    versions: { float32: 1, int8: 1, uint8: 1, int16: 1, int32: 1 },
+    read: {
+      RESHAPE(call) {
+        const x = call.input(0);
+        return { inputs: [x], attrs: { shape: requestedShape(call, elementCount(x.type.shape)) } };
+      },
+      SQUEEZE: readAxisChange,
+      EXPAND_DIMS: readAxisChange,
+    },
+    write(call) {
+      const { attrs, inputs, output, version } = call;
+      const options = { newShape: attrs.shape };
+      // A list without elements has no data in the file, which reads as a computed tensor: the option says it.
+      const shape = attrs.shape.length === 0 ? [] : [int32Constant(call, 'shape', attrs.shape)];
+      return [{ builtin: 'RESHAPE', version, options, inputs: [inputs[0]!, ...shape], output }];
+    },
+  },
 });

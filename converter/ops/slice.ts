@@ -1,5 +1,8 @@
 import { defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
+import { sliceMovement } from './integer/movement.ts';
+import { int32Constant } from './tflite/form.ts';
+import { readSlice, readStridedSlice } from './tflite/slice.ts';
 
 /** Along each axis `size` elements from `begin`, every `strides`-th one. */
 export type SliceAttributes = {
@@ -42,4 +45,29 @@ export const slice = defineOp<SliceAttributes>({
     };
   },
   quantize: { output: 'same' },
+  ...sliceMovement,
+  tflite: {
+    versions: { float32: 1, int8: 2, int16: 4, int32: 1 },
+    read: { SLICE: readSlice, STRIDED_SLICE: readStridedSlice },
+    write(call) {
+      const { attrs, inputs, output, version } = call;
+      const begin = int32Constant(call, 'begin', attrs.begin);
+      if (attrs.strides.every((stride) => stride === 1)) {
+        const size = int32Constant(call, 'size', attrs.size);
+        const least = attrs.begin.length > 4 ? 5 : 1;
+        return [
+          { builtin: 'SLICE', version: Math.max(version, least), inputs: [inputs[0]!, begin, size], output },
+        ];
+      }
+      const ends = attrs.begin.map(
+        (start, axis) => start + (attrs.size[axis]! - 1) * attrs.strides[axis]! + 1,
+      );
+      const end = int32Constant(call, 'end', ends);
+      const strides = int32Constant(call, 'strides', attrs.strides);
+      const plain = inputs[0]!.type.dtype === 'int8' ? 2 : 1;
+      const stridedVersion = attrs.begin.length > 4 ? 4 : plain;
+      const all = [inputs[0]!, begin, end, strides];
+      return [{ builtin: 'STRIDED_SLICE', version: stridedVersion, inputs: all, output }];
+    },
+  },
 });

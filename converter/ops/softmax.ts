@@ -1,4 +1,6 @@
 import { defineOp } from './define-op.ts';
+import { integerSoftmax, softmaxCalls } from './integer/softmax.ts';
+import { tfliteUnary } from './tflite/form.ts';
 
 export type SoftmaxAttributes = { readonly beta: number };
 
@@ -12,4 +14,7 @@ export const softmax = defineOp<SoftmaxAttributes>({
   float: (tf, [x], { beta }) => tf.softmax(beta === 1 ? x! : tf.mul(x!, beta)),
   permute: (attrs, perm) => (perm.at(-1) === perm.length - 1 ? { attrs, perm } : undefined),
   quantize: { output: 'fixed', scale: 1 / 256, zeroPoint: -128 },
+  integer: integerSoftmax,
+  kernels: softmaxCalls,
+  tflite: tfliteUnary('SOFTMAX', { float32: 1, int8: 2, int16: 3 }, ['beta']),
 });

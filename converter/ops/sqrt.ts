@@ -1,4 +1,5 @@
 import { defineUnary } from './elementwise.ts';
+import { tfliteUnary } from './tflite/form.ts';
 
 export const sqrt = defineUnary<Record<never, never>>({
   name: 'sqrt',
@@ -6,4 +7,5 @@ export const sqrt = defineUnary<Record<never, never>>({
   attrs: {},
   quantize: { output: 'calibrated' },
   float: (tf, x) => tf.sqrt(x),
+  tflite: tfliteUnary('SQRT', { float32: 1, int8: 2, int16: 2 }),
 });

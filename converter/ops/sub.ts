@@ -1,8 +1,12 @@
 import { defineBinary } from './elementwise.ts';
+import { binarySum } from './integer/binary.ts';
+import { tfliteBinary } from './tflite/binary.ts';
 
 export const sub = defineBinary({
   name: 'sub',
   summary: 'element-wise difference with broadcasting, fused activation',
   quantize: { output: 'calibrated' },
   float: (tf, a, b) => tf.sub(a, b),
+  ...binarySum('sub', -1),
+  tflite: tfliteBinary('SUB', { float32: 1, int8: 2, int16: 5 }),
 });

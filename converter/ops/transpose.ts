@@ -1,5 +1,7 @@
 import { defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
+import { transposeMovement } from './integer/movement.ts';
+import { canonicalAxis, int32Constant } from './tflite/form.ts';
 
 export type TransposeAttributes = { readonly perm: readonly number[] };
 
@@ -16,4 +18,23 @@ export const transpose = defineOp<TransposeAttributes>({
   },
   float: (tf, [x], { perm }) => tf.transpose(x!, [...perm]),
   quantize: { output: 'same' },
+  ...transposeMovement,
+  tflite: {
+    versions: { float32: 1, int8: 2, int16: 5 },
+    read: {
+      TRANSPOSE(call) {
+        const x = call.input(0);
+        const rank = x.type.shape.length;
+        const perm = call.constant(1).map((axis) => canonicalAxis(call, axis, rank));
+        return { inputs: [x], attrs: { perm } };
+      },
+    },
+    write(call) {
+      const { attrs, inputs, output } = call;
+      const rank = attrs.perm.length;
+      const version = Math.max(call.version, rank > 5 ? 6 : rank > 4 ? 4 : 1);
+      const perm = int32Constant(call, 'perm', attrs.perm);
+      return [{ builtin: 'TRANSPOSE', version, inputs: [inputs[0]!, perm], output }];
+    },
+  },
 });
