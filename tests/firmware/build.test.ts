@@ -1,0 +1,152 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { boardIds, loadBoard } from '../../boards/load.ts';
+import { readElf } from '../../firmware-templates/elf.ts';
+import { elfSizes } from '../../firmware-templates/elf-sizes.ts';
+import { linkOverflow, memoryShortage } from '../../firmware-templates/fit.ts';
+import { buildPlan, tinyPlan, writePlan } from './build-firmware.ts';
+import { randomSource } from './random.ts';
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+function built(boardId: string, prologue = ''): string {
+  const folder = buildPlan(tinyPlan(boardId, prologue));
+  folders.push(folder);
+  return folder;
+}
+
+const fileOf = (folder: string, name: string) => readFileSync(join(folder, name));
+const symbol = (elf: Buffer, name: string) =>
+  readElf(elf).symbols.find((candidate) => candidate.name === name)!;
+
+describe.each(boardIds())('the firmware of %s', (id) => {
+  const { chip } = loadBoard(id);
+  const folder = built(id);
+  const image = fileOf(folder, 'firmware.bin');
+  const elf = fileOf(folder, 'firmware.elf');
+
+  it('begins with a stack at the bottom of RAM and a reset vector in flash', () => {
+    const ram = chip.ram.find(({ use }) => use === 'data')!;
+    expect(image.readUInt32LE(0)).toBe(ram.origin + 4096);
+    const reset = image.readUInt32LE(4);
+    expect(reset & 1, 'Thumb').toBe(1);
+    expect(reset).toBe(symbol(elf, 'tml_reset').address);
+    expect(reset - 1).toBeGreaterThanOrEqual(chip.flash.origin);
+    expect(reset).toBeLessThan(chip.flash.origin + image.length);
+    expect(image.readUInt32LE(12)).toBe(symbol(elf, 'tml_fault_entry').address);
+  });
+
+  it('adds little to its model', () => {
+    const { image: total, weights } = elfSizes(elf);
+    expect(total).toBe(image.length);
+    expect(weights).toBe(16);
+    expect(total).toBeLessThan(4096);
+  });
+
+  it('is the same bytes in Intel HEX', () => {
+    const back = join(folder, 'back.bin');
+    execFileSync('arm-none-eabi-objcopy', ['-I', 'ihex', '-O', 'binary', join(folder, 'firmware.hex'), back]);
+    expect(readFileSync(back)).toEqual(image);
+  });
+});
+
+describe('the build', () => {
+  it('gives the same bytes in any folder, time zone and locale', () => {
+    const first = built('virtual-stm32f405');
+    process.env['TZ'] = 'Asia/Tokyo';
+    const second = built('virtual-stm32f405');
+    delete process.env['TZ'];
+    for (const name of ['firmware.elf', 'firmware.bin', 'firmware.hex']) {
+      expect(fileOf(second, name).equals(fileOf(first, name)), name).toBe(true);
+    }
+  });
+
+  it('can be done with make alone, to the same bytes', () => {
+    const folder = writePlan(tinyPlan('nucleo-f446re'));
+    folders.push(folder);
+    execFileSync('make', ['-C', folder], { stdio: 'pipe' });
+    expect(fileOf(folder, 'firmware.bin')).toEqual(fileOf(built('nucleo-f446re'), 'firmware.bin'));
+  });
+
+  it('says in a linker’s words how much too big a model is', () => {
+    const message = (prologue: string) => {
+      try {
+        built('blackpill-f401cc', prologue);
+      } catch (error) {
+        return String((error as { stderr: Buffer }).stderr);
+      }
+      throw new Error('it was linked');
+    };
+    const big = (bytes: number, what: string) =>
+      `${what} char big[${bytes}];\n#define FAULT __asm__ volatile("" :: "r"(big))\n`;
+    const small = elfSizes(fileOf(built('blackpill-f401cc'), 'firmware.elf'));
+    const used = small.ram.arena + small.ram.static + small.ram.stack;
+    const ram = linkOverflow(message(big(70_000, 'static')));
+    expect(ram?.flash).toBe(0);
+    expect(ram?.ram).toBeCloseTo(70_000 + used - 65_536, -1.5);
+    expect(linkOverflow(message(big(300_000, 'static const')))?.flash).toBeGreaterThan(300_000 - 262_144);
+    expect(linkOverflow('undefined reference to `x')).toBeUndefined();
+  });
+
+  it('foresees at least the memory that a real build takes', () => {
+    const sizes = elfSizes(fileOf(built('virtual-stm32f405'), 'firmware.elf'));
+    const needs = { weightsBytes: 16, arenaBytes: 64, layers: 4, stackBytes: 4096 };
+    const rooms = { flash: { origin: 0, bytes: 1 << 20 }, ram: { origin: 0, bytes: 1 << 17 } };
+    const none = { flash: { origin: 0, bytes: 0 }, ram: { origin: 0, bytes: 0 } };
+    const least = memoryShortage(none, needs);
+    const ram = sizes.ram.arena + sizes.ram.static + sizes.ram.stack;
+    expect(least.flash).toBeLessThanOrEqual(sizes.image);
+    expect(least.flash).toBeGreaterThan(sizes.image - 1024);
+    expect(least.ram).toBeLessThanOrEqual(ram);
+    expect(least.ram).toBeGreaterThan(ram - 128);
+    expect(memoryShortage(rooms, needs)).toEqual({ flash: 0, ram: 0 });
+  });
+});
+
+describe('sizes read from an ELF file', () => {
+  const folder = built('virtual-stm32f405');
+  const elf = fileOf(folder, 'firmware.elf');
+
+  it('agree with binutils', () => {
+    const sizes = elfSizes(elf);
+    const listing = execFileSync('arm-none-eabi-size', ['-A', '-d', join(folder, 'firmware.elf')], {
+      encoding: 'utf8',
+    });
+    const section = (name: string) => Number(new RegExp(`^\\${name}\\s+(\\d+)`, 'm').exec(listing)?.[1]);
+    expect(sizes.code).toBe(section('.text'));
+    expect(sizes.weights + sizes.other).toBe(section('.rodata') + section('.data'));
+    expect(sizes.ram.stack).toBe(section('.stack'));
+    expect(sizes.ram.arena).toBe(64);
+    expect(sizes.ram.arena + sizes.ram.static).toBe(section('.data') + section('.bss'));
+  });
+
+  it.each([
+    ['nothing', Buffer.alloc(0)],
+    ['text', Buffer.from('not an ELF file at all, but as long as the header of one')],
+    ['half a file', elf.subarray(0, elf.length / 2)],
+    ['a 64-bit file', Buffer.concat([elf.subarray(0, 4), Buffer.from([2]), elf.subarray(5)])],
+  ])('refuse %s', (_, bytes) => {
+    expect(() => elfSizes(bytes)).toThrowError(expect.objectContaining({ code: 'E_BAD_ELF', exit: 2 }));
+  });
+
+  it('are given or refused for damaged files, 3,000 times', () => {
+    const random = randomSource(5);
+    for (let count = 0; count < 3000; count++) {
+      const damaged = Buffer.from(elf);
+      for (let edits = 0; edits < 4; edits++) {
+        const at = random(3) ? random(52) : elf.length - 1 - random(elf.length - 52);
+        damaged[at] = random(2) ? 0xff : random(256);
+      }
+      try {
+        elfSizes(damaged);
+      } catch (error) {
+        expect(error, `seed 5, case ${count}`).toMatchObject({ code: 'E_BAD_ELF' });
+      }
+    }
+  });
+});
