@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -72,6 +72,21 @@ describe('the build', () => {
     execFileSync('make', ['-C', folder], { stdio: 'pipe' });
     expect(fileOf(folder, 'firmware.bin')).toEqual(fileOf(built('nucleo-f446re'), 'firmware.bin'));
   });
+
+  it.skipIf(spawnSync('cmake', ['--version']).error)(
+    'can be done with CMake alone (skipped without it)',
+    () => {
+      const folder = writePlan(tinyPlan('nucleo-f446re'));
+      folders.push(folder);
+      const out = join(folder, 'out');
+      execFileSync('cmake', ['-S', folder, '-B', out, '-G', 'Unix Makefiles'], { stdio: 'pipe' });
+      execFileSync('cmake', ['--build', out], { stdio: 'pipe' });
+      expect(elfSizes(fileOf(out, 'firmware.elf'))).toEqual(
+        elfSizes(fileOf(built('nucleo-f446re'), 'firmware.elf')),
+      );
+      expect(fileOf(out, 'firmware.bin').length).toBe(fileOf(built('nucleo-f446re'), 'firmware.bin').length);
+    },
+  );
 
   it('says in a linker’s words how much too big a model is', () => {
     const message = (prologue: string) => {
