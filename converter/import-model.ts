@@ -28,7 +28,9 @@ function isTflite(bytes: Uint8Array): boolean {
 }
 
 /** Reads a model file into the IR, by what the bytes are. Throws TinymlError on anything damaged or unsupported. */
-export function importModel(bytes: Uint8Array, options: ImportOptions): ImportedModel {
+export function importModel(source: Uint8Array, options: ImportOptions): ImportedModel {
+  // A Node Buffer's slice() shares memory where a Uint8Array's copies.
+  const bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (isTflite(bytes) || options.fileName.toLowerCase().endsWith('.tflite')) {
     return { ...importTflite(bytes, options), format: 'tflite' };
   }

@@ -36,7 +36,7 @@ export function bytesOf(data: TensorData): Uint8Array {
 
 /** Elements read from little-endian bytes (copied, so that alignment does not matter). */
 export function fromBytes(dtype: DType, bytes: Uint8Array): TensorData {
-  const copy = bytes.slice();
+  const copy = new Uint8Array(bytes);
   return new arrays[dtype](copy.buffer, 0, Math.floor(copy.byteLength / elementBytes(dtype)));
 }
 
