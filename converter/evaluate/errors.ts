@@ -8,3 +8,21 @@ export function cannotEvaluate(origin: string, op: string, dtype: string): Tinym
     hint: 'see docs/ops.md for what each operator can do',
   });
 }
+
+export function wrongInputBytes(port: string, expected: number, given: number): TinymlError {
+  return new TinymlError({
+    code: 'E_EVALUATE_INPUT',
+    exit: 1,
+    what: `input ${JSON.stringify(port)} takes ${expected} bytes of its own type, not ${given}`,
+    hint: 'give one array per input, in the order that tinyml inspect lists them',
+  });
+}
+
+export function valueOutOfRange(input: string, value: number, dtype: string): TinymlError {
+  return new TinymlError({
+    code: 'E_EVALUATE_RANGE',
+    exit: 1,
+    what: `input ${JSON.stringify(input)} is of type ${dtype}, which cannot hold ${value}`,
+    hint: 'give real numbers (float32) to have them quantized, or stored values of the input type',
+  });
+}

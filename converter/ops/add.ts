@@ -7,6 +7,6 @@ export const add = defineBinary({
   summary: 'element-wise sum with broadcasting, fused activation',
   quantize: { output: 'calibrated' },
   float: (tf, a, b) => tf.add(a, b),
-  ...binarySum('add', 1),
+  ...binarySum,
   tflite: tfliteBinary('ADD', { float32: 1, int8: 2, int16: 3 }),
 });

@@ -3,7 +3,7 @@ import { shapesDoNotFit } from './errors.ts';
 import { concatenationMovement } from './integer/movement.ts';
 import { readActivation } from './tflite/activation.ts';
 import { canonicalAxis } from './tflite/form.ts';
-import { alignQuantization } from './tflite/requantize.ts';
+import { requireSharedScale } from './tflite/shared-scale.ts';
 
 export type ConcatenationAttributes = { readonly axis: number };
 
@@ -47,10 +47,9 @@ export const concatenation = defineOp<ConcatenationAttributes>({
       },
     },
     write(call) {
-      const { before, inputs } = alignQuantization(call);
-      const { attrs, version, output } = call;
-      const options = { axis: attrs.axis };
-      return [...before, { builtin: 'CONCATENATION', version, options, inputs, output }];
+      requireSharedScale(call);
+      const { attrs, inputs, version, output } = call;
+      return [{ builtin: 'CONCATENATION', version, options: { axis: attrs.axis }, inputs, output }];
     },
   },
 });

@@ -49,7 +49,7 @@ export function quantizeMultiplier(real: number): QuantizedMultiplier {
  * round(a * b / 2^31) for 32-bit a and b >= 0, halves up. The product has up to 62 bits, so b is split into
  * halves: every intermediate stays below 2^53 and is exact.
  */
-function doublingHighMultiply(a: number, b: number): number {
+export function doublingHighMultiply(a: number, b: number): number {
   const high = b >>> 16;
   const low = b & 0xffff;
   return Math.floor((a * high + Math.floor((a * low + 0x40000000) / 0x10000)) / 0x8000);
@@ -62,6 +62,21 @@ function roundingShiftRight(x: number, exponent: number): number {
   const remainder = x & mask;
   const threshold = (mask >> 1) + (x < 0 ? 1 : 0);
   return (x >> exponent) + (remainder > threshold ? 1 : 0);
+}
+
+/** x / 2^exponent to the nearest integer, halves up; 0 <= exponent <= 31. */
+function shiftRightHalfUp(x: number, exponent: number): number {
+  return exponent === 0 ? x : Math.floor((x + 2 ** (exponent - 1)) / 2 ** exponent);
+}
+
+/**
+ * As multiplyByQuantizedMultiplier, but the second rounding takes halves up: TensorFlow Lite's vector code (ruy's
+ * matrix products and MultiplyByQuantizedMultiplier4Rows) and its scalar code differ in that.
+ */
+export function multiplyHalfUp(x: number, multiplier: number, shift: number): number {
+  return shift > 0
+    ? doublingHighMultiply(x << shift, multiplier)
+    : shiftRightHalfUp(doublingHighMultiply(x, multiplier), -shift);
 }
 
 /**

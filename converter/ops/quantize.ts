@@ -1,6 +1,6 @@
 import { defineOp } from './define-op.ts';
 import { integerQuantize, quantizeCalls } from './integer/conversion.ts';
-import { quantizeVersions } from './tflite/requantize.ts';
+import { quantizeVersions } from './tflite/quantize-versions.ts';
 
 /** Stores real numbers, or integers of another scale, with the result's own scale and type. */
 export const quantize = defineOp<{ readonly dtype: string }>({

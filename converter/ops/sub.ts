@@ -1,5 +1,5 @@
 import { defineBinary } from './elementwise.ts';
-import { binarySum } from './integer/binary.ts';
+import { binaryDifference } from './integer/binary.ts';
 import { tfliteBinary } from './tflite/binary.ts';
 
 export const sub = defineBinary({
@@ -7,6 +7,6 @@ export const sub = defineBinary({
   summary: 'element-wise difference with broadcasting, fused activation',
   quantize: { output: 'calibrated' },
   float: (tf, a, b) => tf.sub(a, b),
-  ...binarySum('sub', -1),
+  ...binaryDifference,
   tflite: tfliteBinary('SUB', { float32: 1, int8: 2, int16: 5 }),
 });

@@ -1,7 +1,7 @@
 import type { BinaryAttributes } from '../elementwise.ts';
 import { activationCode, readActivation, withActivation } from './activation.ts';
 import type { TfliteForm, TfliteRead, TfliteVersions, TfliteWrite } from './form.ts';
-import { alignQuantization } from './requantize.ts';
+import { requireSharedScale } from './shared-scale.ts';
 
 /** MUL whose product of scales is at least the output's needs a newer kernel. */
 const wideRescaleVersion = 3;
@@ -49,9 +49,9 @@ export function tfliteSelect(builtin: string, versions: TfliteVersions): TfliteF
       [builtin]: (call) => ({ inputs: [call.input(0), call.input(1)], attrs: { activation: 'none' } }),
     },
     write(call) {
-      const { before, inputs } = alignQuantization(call);
-      const { version, output } = call;
-      return [...before, ...withActivation(call, { builtin, version, inputs, output })];
+      requireSharedScale(call);
+      const { inputs, version, output } = call;
+      return withActivation(call, { builtin, version, inputs, output });
     },
   };
 }

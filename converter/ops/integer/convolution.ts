@@ -1,0 +1,156 @@
+import type { Conv2dAttributes } from '../conv2d.ts';
+import type { IntegerKernel, OpCall } from '../define-op.ts';
+import { accumulation, accumulationCall, finisher, scalePerChannel } from './accumulation.ts';
+import type { KernelCall } from './kernel-call.ts';
+
+/** TensorFlow Lite requantizes a pixel of a depthwise convolution in groups of 8 channels (optimized_ops.h). */
+const vectorChannels = 8;
+
+/** Window positions that fall on the input: first tap and one past the last. */
+function tapsInside(start: number, taps: number, dilation: number, size: number): [number, number] {
+  const first = start < 0 ? Math.ceil(-start / dilation) : 0;
+  return [first, Math.min(taps, Math.ceil((size - start) / dilation))];
+}
+
+interface WindowTaps {
+  /** Index of the output pixel, of the input pixel under the first tap inside, and of that tap. */
+  visit(pixel: number, rowStart: number, columnStart: number, rows: Taps, columns: Taps): void;
+}
+type Taps = readonly [number, number];
+
+/** Walks the output pixels of a convolution with the window taps that lie inside the input. */
+function walkWindows(call: OpCall<Conv2dAttributes>, { visit }: WindowTaps): void {
+  const [batch, height, width] = call.inputs[0]!.shape as [number, number, number];
+  const [, kernelHeight, kernelWidth] = call.inputs[1]!.shape as [number, number, number];
+  const [, outHeight, outWidth] = call.outputs[0]!.shape as [number, number, number];
+  const { strides, dilations, pads } = call.attrs;
+  for (let image = 0, pixel = 0; image < batch; image++) {
+    for (let row = 0; row < outHeight; row++) {
+      const top = row * strides[0]! - pads[0]!;
+      const rows = tapsInside(top, kernelHeight, dilations[0]!, height);
+      for (let column = 0; column < outWidth; column++, pixel++) {
+        const left = column * strides[1]! - pads[1]!;
+        const columns = tapsInside(left, kernelWidth, dilations[1]!, width);
+        visit(pixel, image * height + top, left, rows, columns);
+      }
+    }
+  }
+}
+
+/** Convolution; outside of the image there is the zero point. */
+export function integerConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
+  const layer = accumulation('convolution', call, 0, scalePerChannel);
+  const finish = finisher(layer);
+  const { weights } = layer;
+  const zero = layer.input.zeroPoint;
+  const [, , width, depth] = call.inputs[0]!.shape as [number, number, number, number];
+  const [filters, kernelHeight, kernelWidth] = call.inputs[1]!.shape as [number, number, number];
+  const [rowStep, columnStep] = call.attrs.dilations as [number, number];
+  return ([x], [y]) => {
+    const input = x as Int8Array;
+    const output = y as Int8Array;
+    const visit = (pixel: number, top: number, left: number, rows: Taps, columns: Taps) => {
+      for (let filter = 0; filter < filters; filter++) {
+        let sum = 0;
+        for (let row = rows[0]; row < rows[1]; row++) {
+          for (let column = columns[0]; column < columns[1]; column++) {
+            const from = ((top + row * rowStep) * width + left + column * columnStep) * depth;
+            const taps = ((filter * kernelHeight + row) * kernelWidth + column) * depth;
+            for (let k = 0; k < depth; k++) sum += (input[from + k]! - zero) * weights[taps + k]!;
+          }
+        }
+        output[pixel * filters + filter] = finish(sum, filter);
+      }
+    };
+    walkWindows(call, { visit });
+  };
+}
+
+/** Depthwise convolution; outside of the image there is the zero point. */
+export function integerDepthwiseConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
+  const layer = accumulation('depthwise convolution', call, 3, scalePerChannel, vectorChannels);
+  const finish = finisher(layer);
+  const { weights } = layer;
+  const zero = layer.input.zeroPoint;
+  const [, , width, depth] = call.inputs[0]!.shape as [number, number, number, number];
+  const [, , kernelWidth, filters] = call.inputs[1]!.shape as [number, number, number, number];
+  const [rowStep, columnStep] = call.attrs.dilations as [number, number];
+  const sums = new Float64Array(filters);
+  const multiplicity = filters / depth;
+  return ([x], [y]) => {
+    const input = x as Int8Array;
+    const output = y as Int8Array;
+    const visit = (pixel: number, top: number, left: number, rows: Taps, columns: Taps) => {
+      sums.fill(0);
+      for (let row = rows[0]; row < rows[1]; row++) {
+        for (let column = columns[0]; column < columns[1]; column++) {
+          const from = ((top + row * rowStep) * width + left + column * columnStep) * depth;
+          const taps = (row * kernelWidth + column) * filters;
+          for (let filter = 0, channel = 0; channel < depth; channel++) {
+            const value = input[from + channel]! - zero;
+            for (let m = 0; m < multiplicity; m++, filter++) sums[filter]! += value * weights[taps + filter]!;
+          }
+        }
+      }
+      for (let filter = 0; filter < filters; filter++) {
+        output[pixel * filters + filter] = finish(sums[filter]!, filter);
+      }
+    };
+    walkWindows(call, { visit });
+  };
+}
+
+function windowParams(call: OpCall<Conv2dAttributes>): Record<string, number> {
+  const [batch, height, width, depth] = call.inputs[0]!.shape as [number, number, number, number];
+  const [, kernelHeight, kernelWidth] = call.inputs[1]!.shape as [number, number, number];
+  const [, outHeight, outWidth, filters] = call.outputs[0]!.shape as [number, number, number, number];
+  const { strides, dilations, pads } = call.attrs;
+  return {
+    batch,
+    x_height: height,
+    x_width: width,
+    x_depth: depth,
+    y_height: outHeight,
+    y_width: outWidth,
+    y_depth: filters,
+    kernel_height: kernelHeight,
+    kernel_width: kernelWidth,
+    stride_y: strides[0]!,
+    stride_x: strides[1]!,
+    dilation_y: dilations[0]!,
+    dilation_x: dilations[1]!,
+    pad_top: pads[0]!,
+    pad_left: pads[1]!,
+  };
+}
+
+/** True when every window lies inside the input. */
+function withoutBorder({ attrs }: OpCall<Conv2dAttributes>): boolean {
+  return attrs.pads.every((pad) => pad === 0);
+}
+
+export function conv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
+  const layer = accumulation('convolution', call, 0, scalePerChannel);
+  const taps = layer.weights.length / layer.bias.length;
+  const fold = withoutBorder(call);
+  return [
+    accumulationCall('convolution', 'conv2d_s8', layer, windowParams(call), fold, (i) =>
+      Math.floor(i / taps),
+    ),
+  ];
+}
+
+export function depthwiseConv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
+  const layer = accumulation('depthwise convolution', call, 3, scalePerChannel, vectorChannels);
+  const channels = layer.bias.length;
+  return [
+    accumulationCall(
+      'depthwise convolution',
+      'depthwise_conv2d_s8',
+      layer,
+      windowParams(call),
+      withoutBorder(call),
+      (i) => i % channels,
+    ),
+  ];
+}

@@ -1,0 +1,107 @@
+import type { IntegerKernel, OpCall } from '../define-op.ts';
+import { clamp } from '../fixed-point.ts';
+import type { PoolAttributes } from '../pool.ts';
+import type { KernelCall } from './kernel-call.ts';
+import { activationRange, int8Quantization, requireSameQuantization, type StoredRange } from './quantized.ts';
+
+type Call = OpCall<PoolAttributes>;
+
+function rangeOf(op: string, call: Call): StoredRange {
+  const output = int8Quantization(op, call.outputs[0]!);
+  requireSameQuantization(op, int8Quantization(op, call.inputs[0]!), output);
+  return activationRange(call.attrs.activation, output);
+}
+
+/** Reduces the part of each window that lies inside the input, one channel at a time. */
+function pooling(
+  call: Call,
+  start: number,
+  step: (accumulated: number, value: number) => number,
+  finish: (accumulated: number, count: number) => number,
+): IntegerKernel {
+  const [batch, height, width, depth] = call.inputs[0]!.shape as [number, number, number, number];
+  const [, outHeight, outWidth] = call.outputs[0]!.shape as [number, number, number];
+  const { filter, strides, pads } = call.attrs;
+  return ([x], [y]) => {
+    const input = x as Int8Array;
+    const output = y as Int8Array;
+    let out = 0;
+    for (let image = 0; image < batch; image++) {
+      for (let row = 0; row < outHeight; row++) {
+        const top = row * strides[0]! - pads[0]!;
+        const rows = [Math.max(0, top), Math.min(height, top + filter[0]!)] as const;
+        for (let column = 0; column < outWidth; column++) {
+          const left = column * strides[1]! - pads[1]!;
+          const columns = [Math.max(0, left), Math.min(width, left + filter[1]!)] as const;
+          const count = (rows[1] - rows[0]) * (columns[1] - columns[0]);
+          for (let channel = 0; channel < depth; channel++) {
+            let accumulated = start;
+            for (let i = rows[0]; i < rows[1]; i++) {
+              for (let j = columns[0]; j < columns[1]; j++) {
+                accumulated = step(accumulated, input[((image * height + i) * width + j) * depth + channel]!);
+              }
+            }
+            output[out++] = finish(accumulated, count);
+          }
+        }
+      }
+    }
+  };
+}
+
+function poolCall(op: string, kernel: string, call: Call): KernelCall[] {
+  const { low, high } = rangeOf(op, call);
+  const [batch, height, width, depth] = call.inputs[0]!.shape as [number, number, number, number];
+  const [, outHeight, outWidth] = call.outputs[0]!.shape as [number, number, number];
+  const { filter, strides, pads } = call.attrs;
+  const params = {
+    batch,
+    x_height: height,
+    x_width: width,
+    depth,
+    y_height: outHeight,
+    y_width: outWidth,
+    kernel_height: filter[0]!,
+    kernel_width: filter[1]!,
+    stride_y: strides[0]!,
+    stride_x: strides[1]!,
+    pad_top: pads[0]!,
+    pad_left: pads[1]!,
+    low,
+    high,
+  };
+  return [{ kernel, params, args: [0] }];
+}
+
+/** Quotient rounded to the nearest integer, halves away from zero. */
+function roundedQuotient(sum: number, count: number): number {
+  const half = Math.trunc(count / 2);
+  return Math.trunc((sum > 0 ? sum + half : sum - half) / count);
+}
+
+/** Mean of the stored values inside the input (integer_ops/pooling.h); input and output share their quantization. */
+export const averagePool = {
+  integer(call: Call): IntegerKernel {
+    const { low, high } = rangeOf('averagePool2d', call);
+    return pooling(
+      call,
+      0,
+      (sum, value) => sum + value,
+      (sum, count) => clamp(roundedQuotient(sum, count), low, high),
+    );
+  },
+  kernels: (call: Call) => poolCall('averagePool2d', 'average_pool2d_s8', call),
+};
+
+export const maxPool = {
+  integer(call: Call): IntegerKernel {
+    const { low, high } = rangeOf('maxPool2d', call);
+    return pooling(
+      call,
+      -128,
+      (most, value) => Math.max(most, value),
+      (most) => clamp(most, low, high),
+    );
+  },
+  kernels: (call: Call) => poolCall('maxPool2d', 'max_pool2d_s8', call),
+};
