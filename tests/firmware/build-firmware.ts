@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '../..');
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8');
 
 /** The plan of the hand-made model's firmware, with lines of C put before the model's text. */
-export function tinyPlan(boardId: string, prologue = ''): FirmwarePlan {
+export function tinyPlan(boardId: string, prologue = '', banner = 'made for a test'): FirmwarePlan {
   const board = firmwareFacts(loadBoard(boardId));
   return renderFirmware({
     board,
@@ -29,7 +29,7 @@ export function tinyPlan(boardId: string, prologue = ''): FirmwarePlan {
     })),
     optimize: 'speed',
     stackBytes: 4096,
-    banner: 'made for a test',
+    banner,
   });
 }
 

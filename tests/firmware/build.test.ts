@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { boardIds, loadBoard } from '../../boards/load.ts';
@@ -71,6 +71,15 @@ describe('the build', () => {
     folders.push(folder);
     execFileSync('make', ['-C', folder], { stdio: 'pipe' });
     expect(fileOf(folder, 'firmware.bin')).toEqual(fileOf(built('nucleo-f446re'), 'firmware.bin'));
+  });
+
+  it('is not led astray by the names in its banner', () => {
+    const banner = 'x */ #error gotcha\n#error gotcha\nall: ; touch canary\n$(shell touch canary) \\';
+    const folder = writePlan(tinyPlan('virtual-stm32f405', '', banner));
+    folders.push(folder);
+    execFileSync('make', ['-C', folder], { stdio: 'pipe' });
+    expect(existsSync(join(folder, 'canary'))).toBe(false);
+    expect(fileOf(folder, 'firmware.bin')).toEqual(fileOf(built('virtual-stm32f405'), 'firmware.bin'));
   });
 
   it.skipIf(spawnSync('cmake', ['--version']).error)(

@@ -43,8 +43,8 @@ interface Setup {
   readonly interrupt: number;
 }
 
-function start(program: string, broken?: string): Setup {
-  const env: Record<string, string> = broken === undefined ? {} : { BROKEN: broken };
+function start(program: string, broken?: string, idcode = '10016413'): Setup {
+  const env: Record<string, string> = { IDCODE: idcode, ...(broken === undefined ? {} : { BROKEN: broken }) };
   const { stdout, stderr, status } = spawnSync(program, { env, encoding: 'utf8' });
   expect(status, stderr).toBe(0);
   return { clockHz: Number(stderr), ...(JSON.parse(stdout) as Omit<Setup, 'clockHz'>) };
@@ -113,6 +113,15 @@ it('the F446 falls back when its over-drive does not come on', () => {
   expect(field(start(program).pwr, 16, 2)).toBe(3);
   expect(start(program, 'over-drive').clockHz).toBe(16 * MHZ);
 });
+
+it.each(['10000413', '10006411'])(
+  'revision A of the F407 (%s) runs without its broken prefetch',
+  (idcode) => {
+    const { acr, clockHz } = start(compileFor('stm32f4-discovery'), undefined, idcode);
+    expect(field(acr, 8, 3)).toBe(6);
+    expect(clockHz).toBe(168 * MHZ);
+  },
+);
 
 describe('the stopwatch', () => {
   const cases: [string, number][] = [

@@ -34,7 +34,12 @@
 
 #define FLASH_ACR TML_REGISTER(0x40023C00u)
 #define FLASH_ACR_LATENCY_MASK 0xFu
-#define FLASH_ACR_ON (7u << 8) /* prefetch, instruction cache, data cache */
+#define FLASH_ACR_PREFETCH (1u << 8)
+#define FLASH_ACR_CACHES (3u << 9) /* of instructions and of data */
+
+#define DBGMCU_IDCODE TML_REGISTER(0xE0042000u)
+#define IDCODE_DEVICE(idcode) ((idcode) & 0xFFFu)
+#define IDCODE_REVISION(idcode) ((idcode) >> 16)
 
 #define GPIO(port) (0x40020000u + 0x400u * (port))
 #define GPIO_MODER(port) TML_REGISTER(GPIO(port) + 0x00u)
@@ -146,13 +151,28 @@ static int over_drive_start(void)
 #endif
 }
 
+/* Revision A of the F405 and F407, which may name itself 0x411, has no working prefetch (errata sheet ES0182). */
+static uint32_t flash_settings(void)
+{
+#if TML_TICK == TML_TICK_INSTRUCTION
+	uint32_t idcode = 0; /* an emulator has no such register */
+#else
+	uint32_t idcode = DBGMCU_IDCODE;
+#endif
+	uint32_t device = IDCODE_DEVICE(idcode);
+	uint32_t settings = FLASH_ACR_CACHES | TML_FLASH_WAIT_STATES;
+	if (IDCODE_REVISION(idcode) == 0x1000u && (device == 0x413u || device == 0x411u))
+		return settings;
+	return settings | FLASH_ACR_PREFETCH;
+}
+
 /* Returns 0 and leaves the core on its internal 16 MHz oscillator when a step does not come about. */
 static int clock_start(void)
 {
 	internal_clock_start();
 	enable(&RCC_APB1ENR, RCC_APB1ENR_PWR);
 	PWR_CR = (PWR_CR & ~PWR_CR_VOS) | TML_VOLTAGE_SCALE << 14;
-	FLASH_ACR = FLASH_ACR_ON | TML_FLASH_WAIT_STATES;
+	FLASH_ACR = flash_settings();
 	if (!pll_source_start())
 		return 0;
 	RCC_PLLCFGR = TML_PLLCFGR;
