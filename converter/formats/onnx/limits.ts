@@ -1,0 +1,33 @@
+/**
+ * Upper bounds on what a model file may ask for. They are far above any network that fits a microcontroller and
+ * keep a hostile file from using up memory or time.
+ */
+
+/** Nesting of messages: If within If within If; protobuf's own readers stop at 100. */
+export const mostNesting = 100;
+
+/** Messages in one file; every node, attribute, tensor and dimension is one. */
+export const mostMessages = 2_000_000;
+
+/** Nodes after functions and branches are put in place. */
+export const mostNodes = 200_000;
+
+/** Nodes of the graph that import makes. */
+export const mostMadeNodes = 500_000;
+
+/** Calls of functions within functions. */
+export const mostFunctionNesting = 32;
+
+export const mostAxes = 8;
+
+/** Elements of one tensor, 256 MB in float32. */
+export const mostElements = 2 ** 26;
+
+/** Bytes that all results of constant folding may take together. */
+export const mostFoldedBytes = 64 * 2 ** 20;
+
+/** Elements that constant folding may read and write together, which bounds its time. */
+export const mostFoldedWork = 2 ** 27;
+
+/** Bytes that weights in the converter's own layout may take together. */
+export const mostDerivedBytes = 512 * 2 ** 20;

@@ -1,0 +1,43 @@
+import { notConvertible } from '../errors.ts';
+import { elementTypeName, elementTypeOf } from '../tensor/element-type.ts';
+import { type Lowering, onlyInputs, onlyOutputs, operand } from './lowering.ts';
+
+const identity: Lowering = {
+  op: 'Identity',
+  notes: 'disappears',
+  lower(node) {
+    onlyInputs(node, 1);
+    return [operand(node, 0)];
+  },
+};
+
+const dropout: Lowering = {
+  op: 'Dropout',
+  notes: 'inference; disappears',
+  lower(node) {
+    onlyInputs(node, 3);
+    onlyOutputs(node, 1);
+    node.attrs.ignore('ratio', 'seed');
+    const training = node.inputs[2];
+    if (training && !(training.data && Number(training.data[0]) === 0)) {
+      throw notConvertible('it is in training mode');
+    }
+    return [operand(node, 0)];
+  },
+};
+
+const cast: Lowering = {
+  op: 'Cast',
+  notes: 'between float types; disappears',
+  lower(node) {
+    onlyInputs(node, 1);
+    const code = node.attrs.int('to', 0);
+    node.attrs.ignore('saturate');
+    if (elementTypeOf(code)?.dtype !== 'float32') {
+      throw notConvertible(`it casts computed values to ${elementTypeName(code)}`);
+    }
+    return [operand(node, 0)];
+  },
+};
+
+export const passThrough: readonly Lowering[] = [cast, dropout, identity];

@@ -1,0 +1,5 @@
+/** Tensor storage of any type, for copies that do not care which. */
+export interface Elements {
+  readonly length: number;
+  [index: number]: number | bigint;
+}
