@@ -6,7 +6,7 @@ import { boardIds, loadBoard } from '../../boards/load.ts';
 import { readElf } from '../../firmware-templates/elf.ts';
 import { elfSizes } from '../../firmware-templates/elf-sizes.ts';
 import { linkOverflow, memoryShortage } from '../../firmware-templates/fit.ts';
-import { buildPlan, tinyPlan, writePlan } from './build-firmware.ts';
+import { buildPlan, newFolder, tinyPlan, writePlan } from './build-firmware.ts';
 import { randomSource } from './random.ts';
 
 const folders: string[] = [];
@@ -15,9 +15,9 @@ afterAll(() => {
 });
 
 function built(boardId: string, prologue = ''): string {
-  const folder = buildPlan(tinyPlan(boardId, prologue));
+  const folder = newFolder();
   folders.push(folder);
-  return folder;
+  return buildPlan(tinyPlan(boardId, prologue), folder);
 }
 
 const fileOf = (folder: string, name: string) => readFileSync(join(folder, name));

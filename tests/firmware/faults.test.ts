@@ -44,9 +44,15 @@ describe('a fault on the board', () => {
     expect(registers['sp']).toBeLessThanOrEqual(0x20001000);
   });
 
-  it('tells an undefined instruction', async () => {
-    const { registers, at } = await crash('__asm__ volatile("udf #1")');
+  it.each([
+    ['', ''],
+    [' after floating point, whose registers are stacked too', 'vmov.f32 s0, #1.0\\n\\t'],
+  ])('tells an undefined instruction%s', async (_, before) => {
+    const { registers, at } = await crash(
+      `__asm__ volatile("${before}mov r3, sp\\n\\tudf #1" ::: "r3", "s0")`,
+    );
     expect(registers).toMatchObject({ cfsr: 0x00010000, hfsr: 0x40000000 });
+    expect(registers['sp'], 'as it was before the fault').toBe(registers['r3']);
     expect(at).toBe('invoke');
   });
 
