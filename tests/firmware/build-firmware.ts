@@ -33,10 +33,9 @@ export function tinyPlan(boardId: string, prologue = '', banner = 'made for a te
   });
 }
 
-export function writePlan(
-  plan: FirmwarePlan,
-  folder = mkdtempSync(join(tmpdir(), 'tinyml-firmware-')),
-): string {
+export const newFolder = () => mkdtempSync(join(tmpdir(), 'tinyml-firmware-'));
+
+export function writePlan(plan: FirmwarePlan, folder = newFolder()): string {
   for (const file of plan.files) {
     mkdirSync(dirname(join(folder, file.path)), { recursive: true });
     writeFileSync(join(folder, file.path), file.text);
