@@ -5,7 +5,7 @@ import { conv2dCalls, integerConv2d } from './integer/convolution.ts';
 import { activationCode, readActivation } from './tflite/activation.ts';
 import { readWeights } from './tflite/weights.ts';
 import { padInput, readImage, readPads, readSteps } from './tflite/window.ts';
-import { applyActivation, padsKind, pairKind, tfPads, windowShape } from './window.ts';
+import { applyActivation, convolveStrided, padsKind, pairKind, tfPads, windowShape } from './window.ts';
 
 export type Conv2dAttributes = {
   readonly strides: readonly number[];
@@ -38,13 +38,9 @@ export const conv2d = defineOp<Conv2dAttributes>({
   float(tf, [x, weights, bias], attrs) {
     const filter = tf.transpose(weights!, [1, 2, 3, 0]) as Tensor4D;
     const padded = tf.pad(x as Tensor4D, tfPads(attrs.pads));
-    const sum = tf.conv2d(
-      padded,
-      filter,
-      attrs.strides as [number, number],
-      'valid',
-      'NHWC',
-      attrs.dilations as [number, number],
+    const dilations = attrs.dilations as [number, number];
+    const sum = convolveStrided(tf, attrs, (strides) =>
+      tf.conv2d(padded, filter, strides, 'valid', 'NHWC', dilations),
     );
     return applyActivation(tf, tf.add(sum, bias!), attrs.activation);
   },

@@ -7,7 +7,7 @@ import { depthwiseConv2dCalls, integerDepthwiseConv2d } from './integer/convolut
 import { activationCode, readActivation } from './tflite/activation.ts';
 import { readWeights } from './tflite/weights.ts';
 import { padInput, readImage, readPads, readSteps } from './tflite/window.ts';
-import { applyActivation, padsKind, pairKind, tfPads, windowShape } from './window.ts';
+import { applyActivation, convolveStrided, padsKind, pairKind, tfPads, windowShape } from './window.ts';
 
 /**
  * Inputs: x [N,H,W,C], weights [1,Kh,Kw,C*m], bias [C*m]. Result [N,Ho,Wo,C*m]; channel c*m+q reads channel c.
@@ -39,13 +39,9 @@ export const depthwiseConv2d = defineOp<Conv2dAttributes>({
     const [, height, width, filters] = weights!.shape as [number, number, number, number];
     const filter = tf.reshape(weights!, [height, width, channels, filters / channels]) as Tensor4D;
     const padded = tf.pad(x as Tensor4D, tfPads(attrs.pads));
-    const sum = tf.depthwiseConv2d(
-      padded,
-      filter,
-      attrs.strides as [number, number],
-      'valid',
-      'NHWC',
-      attrs.dilations as [number, number],
+    const dilations = attrs.dilations as [number, number];
+    const sum = convolveStrided(tf, attrs, (strides) =>
+      tf.depthwiseConv2d(padded, filter, strides, 'valid', 'NHWC', dilations),
     );
     return applyActivation(tf, tf.add(sum, bias!), attrs.activation);
   },

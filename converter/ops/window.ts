@@ -1,3 +1,4 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import type { Shape } from '../ir/types.ts';
 import type { Activation, AttributeKind, FloatTensor, Tf } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
@@ -71,6 +72,20 @@ export function tfPads(
     [pads[1]!, pads[3]!],
     [0, 0],
   ];
+}
+
+/**
+ * A float convolution. tfjs takes strides or dilations but not both; with both it runs at every position and the
+ * strided ones are picked by a pooling window of one element, which is differentiable.
+ */
+export function convolveStrided(
+  tf: Tf,
+  attrs: { strides: readonly number[]; dilations: readonly number[] },
+  convolve: (strides: [number, number]) => Tensor4D,
+): Tensor4D {
+  const strides = attrs.strides as [number, number];
+  const both = strides.some((step) => step > 1) && attrs.dilations.some((step) => step > 1);
+  return both ? tf.maxPool(convolve([1, 1]), 1, strides, 'valid') : convolve(strides);
 }
 
 export function applyActivation(tf: Tf, x: FloatTensor, activation: Activation): FloatTensor {
