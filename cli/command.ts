@@ -12,6 +12,8 @@ export interface OptionSpec {
   /** The flag may be given more than once; the value is the list of all. */
   readonly repeat?: boolean;
   readonly fallback?: unknown;
+  /** The command cannot do without it. */
+  readonly required?: boolean;
   /**
    * Name under which environment (`TINYML_` and upper case) and configuration file may set it;
    * absent for what only a command line should say, such as where to write.

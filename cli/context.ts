@@ -5,6 +5,4 @@ import type { Output } from './output.ts';
 export interface Context {
   readonly output: Output;
   readonly lifetime: Lifetime;
-  /** The command line as typed, without the path of Node: for banners of generated files. */
-  readonly commandLine: string;
 }

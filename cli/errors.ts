@@ -208,3 +208,76 @@ function systemReason(cause: unknown): string {
   if (typeof code === 'string') return known.get(code) ?? code;
   return cause instanceof Error ? cause.message : String(cause);
 }
+
+export function tooManyFiles(folder: string, limit: number): TinymlError {
+  return new TinymlError({
+    code: 'E_DATA_FILES',
+    exit: 1,
+    what: `${folder}: holds more than ${limit} samples`,
+    hint: 'take a selection; a few hundred are enough for calibration',
+  });
+}
+
+export function engineNeedsFloat(model: string): TinymlError {
+  return new TinymlError({
+    code: 'E_ENGINE',
+    exit: 1,
+    what: `${model}: is quantized already, so there is no float graph to run`,
+    hint: 'use --engine int8, c or board',
+  });
+}
+
+export function notModelFolder(path: string): TinymlError {
+  return new TinymlError({
+    code: 'E_NOT_CONVERTED',
+    exit: 1,
+    what: `${path}: is not a folder that tinyml convert wrote (it has no report.json)`,
+    hint: 'tinyml convert MODEL --calib DATA -o DIR makes one',
+  });
+}
+
+export function damagedFolder(path: string, what: string): TinymlError {
+  return new TinymlError({
+    code: 'E_NOT_CONVERTED',
+    exit: 1,
+    what: `${path}: ${what}`,
+    hint: 'convert the model again: tinyml convert MODEL --calib DATA -o DIR',
+  });
+}
+
+/** A required option that neither the command line nor a setting gives. */
+export function missingOption(command: string, flags: string): TinymlError {
+  return new TinymlError({
+    code: 'E_USAGE',
+    exit: 1,
+    what: `${command}: ${flags} is missing`,
+    hint: `tinyml ${command} --help shows how it is used`,
+  });
+}
+
+/** Bytes over in flash and RAM, known before or after building. */
+export function modelTooBig(
+  board: string,
+  over: { readonly flash: number; readonly ram: number },
+): TinymlError {
+  const measure = [
+    ...(over.flash > 0 ? [`flash: at least ${over.flash} bytes over`] : []),
+    ...(over.ram > 0 ? [`RAM: at least ${over.ram} bytes over`] : []),
+  ];
+  return new TinymlError({
+    code: 'E_MODEL_TOO_BIG',
+    exit: 3,
+    what: `the model does not fit board ${board}`,
+    measure,
+    hint: 'take a smaller model, --optimize size, or a larger board: tinyml inspect MODEL lists those it fits',
+  });
+}
+
+export function engineNotBuilt(path: string, engine: string): TinymlError {
+  return new TinymlError({
+    code: 'E_ENGINE',
+    exit: 1,
+    what: `${path}: was converted with --engine ${engine}, whose files go into a project of your own`,
+    hint: 'convert it with --engine aot to have tinyml build, flash and measure it',
+  });
+}

@@ -48,7 +48,7 @@ async function dispatch(words: readonly string[], flags: GlobalFlags, lifetime: 
   }
   const { runCommand } = await import('./run-command.ts');
   const output = makeOutput(flags);
-  return runCommand(row, args, { output, lifetime, commandLine: ['tinyml', ...words].join(' ') });
+  return runCommand(row, args, { output, lifetime });
 }
 
 /** The one place that prints errors. Returns the exit code. */

@@ -48,9 +48,8 @@ export const inputShapeOption: OptionSpec = {
 
 export const runEngineOption: OptionSpec = {
   flags: '--engine <engine>',
-  help: 'float: our float graph; int8: the integer reference; c: generated C here; board: on the board',
+  help: 'float: our float graph; int8: the integer reference; c: generated C here; board: on the board; without it int8 where that is possible',
   choices: ['float', 'int8', 'c', 'board'],
-  fallback: 'int8',
   setting: 'engine',
 };
 

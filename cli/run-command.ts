@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import type { CommandSpec, OptionSpec } from './command.ts';
 import type { CommandRow } from './command-table.ts';
 import type { Context } from './context.ts';
-import { badUsage, unknownOption } from './errors.ts';
+import { badUsage, missingOption, unknownOption } from './errors.ts';
 import { globalFlags } from './help.ts';
 import { loadSettings, parseOption, type Settings } from './settings.ts';
 
@@ -23,6 +23,10 @@ export async function runCommand(
   }
   const settings = loadSettings(command.args[0]);
   const options = new Map(spec.options.map((option) => resolveOption(command, option, settings)));
+  const missing = spec.options.find(
+    (option) => option.required && options.get(attributeOf(option)) === undefined,
+  );
+  if (missing) throw missingOption(row.name, missing.flags);
   return spec.run(context, command.args, Object.fromEntries(options));
 }
 
@@ -43,6 +47,7 @@ function commanderOf(name: string, spec: CommandSpec): Command {
 function commanderOption(spec: OptionSpec): Option {
   const notes = [
     ...(spec.choices === undefined ? [] : [`one of ${spec.choices.join(', ')}`]),
+    ...(spec.required ? ['needed'] : []),
     ...(spec.fallback === undefined ? [] : [`default ${String(spec.fallback)}`]),
   ];
   const option = new Option(spec.flags, notes.length > 0 ? `${spec.help} (${notes.join('; ')})` : spec.help);
@@ -54,9 +59,11 @@ function commanderOption(spec: OptionSpec): Option {
   });
 }
 
+const attributeOf = (spec: OptionSpec) => new Option(spec.flags).attributeName();
+
 /** Precedence: flag, environment, configuration file, default. */
 function resolveOption(command: Command, spec: OptionSpec, settings: Settings): [string, unknown] {
-  const name = new Option(spec.flags).attributeName();
+  const name = attributeOf(spec);
   const given = command.getOptionValue(name) as unknown;
   if (given !== undefined || spec.setting === undefined) return [name, given ?? spec.fallback];
   const setting = settings.get(spec.setting);

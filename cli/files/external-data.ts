@@ -24,15 +24,15 @@ const sameFile = (a: Stats, b: Stats) => a.dev === b.dev && a.ino === b.ino;
  * Opens external weights of a model for `importModel`. Only plain, singly linked files whose real path lies in the
  * real folder of the model; that is checked again after opening, on the file that was in fact opened.
  */
-export function externalReader(modelPath: string): (location: string) => Uint8Array {
+export function externalReader(
+  modelPath: string,
+): (location: string, offset: number, length: number | undefined) => Uint8Array {
   const folder = realpathSync(dirname(modelPath));
   const known = new Map<string, Uint8Array>();
-  return (location) => {
-    const cached = known.get(location);
-    if (cached) return cached;
-    const bytes = readExternal(modelPath, folder, location);
+  return (location, offset, length) => {
+    const bytes = known.get(location) ?? readExternal(modelPath, folder, location);
     known.set(location, bytes);
-    return bytes;
+    return bytes.subarray(offset, length === undefined ? undefined : offset + length);
   };
 }
 

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { toolFailed, toolMissing, toolTimeout } from '../errors.ts';
 import type { Lifetime } from '../lifetime.ts';
 
-/** Most bytes kept of what a tool prints; what comes after is dropped while the tool goes on. */
-const outputCap = 4_194_304;
+/** Most bytes kept of what a tool prints, unless more are asked for; the rest is dropped while the tool goes on. */
+const usualOutputLimit = 4_194_304;
 
 export interface ToolRun {
   /** Name or path of the program; never a shell. */
@@ -14,6 +14,8 @@ export interface ToolRun {
   readonly timeoutSeconds: number;
   readonly input?: Uint8Array;
   readonly cwd?: string;
+  /** Most bytes of stdout that are kept. */
+  readonly outputLimit?: number;
 }
 
 export interface ToolResult {
@@ -22,13 +24,13 @@ export interface ToolResult {
   readonly stderr: string;
 }
 
-/** Keeps the first `outputCap` bytes of a stream. */
-function collect(stream: NodeJS.ReadableStream | null): () => Uint8Array {
+/** Keeps the first `limit` bytes of a stream. */
+function collect(stream: NodeJS.ReadableStream | null, limit: number): () => Uint8Array {
   const chunks: Buffer[] = [];
   let length = 0;
   stream?.on('data', (chunk: Buffer) => {
-    if (length >= outputCap) return;
-    chunks.push(chunk.subarray(0, outputCap - length));
+    if (length >= limit) return;
+    chunks.push(chunk.subarray(0, limit - length));
     length += chunk.length;
   });
   return () => Buffer.concat(chunks);
@@ -64,8 +66,8 @@ export async function runTool(run: ToolRun, lifetime: Lifetime): Promise<ToolRes
     stop();
   }, run.timeoutSeconds * 1000);
   try {
-    const stdout = collect(child.stdout);
-    const stderr = collect(child.stderr);
+    const stdout = collect(child.stdout, run.outputLimit ?? usualOutputLimit);
+    const stderr = collect(child.stderr, usualOutputLimit);
     feed(child, run.input);
     const { code, signal } = await ending(child, run);
     if (late) throw toolTimeout(run.tool, run.timeoutSeconds);

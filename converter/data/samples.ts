@@ -128,24 +128,18 @@ export function sampleAt(input: InputSamples, index: number): ArrayData {
   return input.array.data.subarray(index * input.size, (index + 1) * input.size);
 }
 
-/** Class numbers of the samples: `y` as whole numbers, or one-hot rows. Throws E_NO_ARRAY and E_DATA_LABELS. */
-export function labelsFor(dataset: Dataset, count: number): Int32Array {
+/**
+ * The labels of `count` samples, `y`: a class number each, or as many wanted outputs each. Throws E_NO_ARRAY and
+ * E_DATA_LABELS.
+ */
+export function labelsFor(dataset: Dataset, count: number): DataArray {
   const y = dataset.arrays.get('y');
   if (!y) throw noSuchArray(dataset.file, '"y" with the labels', [...dataset.arrays.keys()]);
-  const [rows = 1, columns = 1] = y.shape;
-  if (rows !== count || y.shape.length > 2) throw labelMismatch(dataset.file, count, rows);
-  return Int32Array.from({ length: count }, (_, i) => {
-    if (columns > 1) return indexOfLargest(y.data.subarray(i * columns, (i + 1) * columns));
-    const label = y.data[i]!;
-    if (!Number.isInteger(label) || label < 0 || label > 65_535)
-      throw badLabel(dataset.file, i, `is ${label}, expected a class number`);
-    return label;
-  });
-}
-
-/** Index of the largest element, the first of equals. */
-export function indexOfLargest(values: ArrayLike<number>): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
+  const rows = y.shape[0] ?? 1;
+  if (rows !== count) throw labelMismatch(dataset.file, count, rows);
+  if (y.data.length === count) {
+    const wrong = y.data.findIndex((label) => !Number.isInteger(label) || label < 0 || label > 65_535);
+    if (wrong >= 0) throw badLabel(dataset.file, wrong, `is ${y.data[wrong]}, expected a class number`);
+  }
+  return y;
 }

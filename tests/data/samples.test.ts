@@ -87,10 +87,10 @@ describe('samples for a model', () => {
 describe('labels', () => {
   const y = (shape: readonly number[], values: readonly number[]) =>
     dataset({ name: 'y', dtype: 'int64', shape, data: Float64Array.from(values) });
-  test('class numbers, a column of them, and one-hot rows', () => {
-    expect(Array.from(labelsFor(y([3], [2, 0, 1]), 3))).toEqual([2, 0, 1]);
-    expect(Array.from(labelsFor(y([3, 1], [2, 0, 1]), 3))).toEqual([2, 0, 1]);
-    expect(Array.from(labelsFor(y([2, 3], [0, 0, 1, 1, 0, 0]), 2))).toEqual([2, 0]);
+  test('class numbers, a column of them, and wanted outputs', () => {
+    expect(labelsFor(y([3], [2, 0, 1]), 3).data).toEqual(Float64Array.of(2, 0, 1));
+    expect(labelsFor(y([3, 1], [2, 0, 1]), 3).data).toEqual(Float64Array.of(2, 0, 1));
+    expect(labelsFor(y([2, 2], [0.5, 0, 1, 1]), 2).shape).toEqual([2, 2]);
   });
   test('a wrong count, a fraction or no labels are refused', () => {
     expect(codeOf(() => labelsFor(y([3], [0, 1, 2]), 4))).toBe('E_DATA_LABELS');

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { dataRam } from '../../boards/load.ts';
+import { chooseBoard } from '../board-choice.ts';
+import { defineCommand } from '../command.ts';
+import { engineNotBuilt } from '../errors.ts';
+import { type FileContent, writeFolderAtomically } from '../files/output-file.ts';
+import { boardOption } from '../options.ts';
+import { renderSizes } from '../report/size-table.ts';
+import { buildFirmware } from '../session/firmware.ts';
+import { firmwareName, readModelFolder } from '../session/model-folder.ts';
+
+interface BuildOptions {
+  readonly board: string;
+}
+
+export const command = defineCommand<BuildOptions>({
+  usage: '<dir>',
+  description: 'Compiles a converted model to benchmark firmware for a board: firmware.elf, .bin, .hex.',
+  examples: ['tinyml build out', 'tinyml build out --board nucleo-f446re'],
+  options: [boardOption],
+  async run(context, [path = ''], options) {
+    const board = chooseBoard(options.board);
+    const model = readModelFolder(path);
+    if (model.report.engine !== 'aot') throw engineNotBuilt(path, model.report.engine);
+    const firmware = await context.output.step(`build for ${board.id}`, () =>
+      buildFirmware(context, board, {
+        ...model.report,
+        name: model.report.model.path,
+        sources: model.sources,
+      }),
+    );
+    const folder = join(path, firmwareName, board.id);
+    const images = { elf: 'firmware.elf', bin: 'firmware.bin', hex: 'firmware.hex' } as const;
+    const files = new Map<string, FileContent>(firmware.files);
+    for (const [kind, name] of Object.entries(images)) files.set(name, firmware[kind as keyof typeof images]);
+    const ours = [...new Set([...files.keys()].map((name) => name.split('/')[0]!))];
+    writeFolderAtomically(folder, files, context.lifetime, { ours, inputs: [] });
+    const paths = Object.fromEntries(
+      Object.entries(images).map(([kind, name]) => [kind, join(folder, name)]),
+    );
+    const { chip } = board;
+    context.output.result(
+      { board: board.id, sizes: firmware.sizes, files: paths },
+      () => `${renderSizes(firmware.sizes, chip.flash.bytes, dataRam(chip).bytes)}\nwrote ${folder}`,
+    );
+    return 0;
+  },
+});

@@ -1,0 +1,112 @@
+import { extname } from 'node:path';
+import type { Engine, Scheme } from '../../converter/convert-model.ts';
+import type { DumpAfter } from '../../converter/pipeline.ts';
+import { passes } from '../../converter/pipeline.ts';
+import { chooseBoard } from '../board-choice.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
+import { wrongChoice } from '../errors.ts';
+import { calibOption, inputShapeOption, optimizeOption } from '../options.ts';
+import { formatBytes, formatCount, formatShape } from '../report/format.ts';
+import { renderTable } from '../report/table.ts';
+import { refuseTooBig } from '../session/board-fit.ts';
+import { convertOpenModel } from '../session/convert.ts';
+import { type ModelReport, reportOf, writeModelFolder } from '../session/model-folder.ts';
+import { type InputShapes, openModel } from '../session/open-model.ts';
+
+interface ConvertOptions {
+  readonly output?: string;
+  readonly calib?: string;
+  readonly board?: string;
+  readonly engine: Engine;
+  readonly quantize: Scheme;
+  readonly optimize: 'speed' | 'size';
+  readonly inputShape?: InputShapes;
+  readonly dumpAfter?: string;
+}
+
+/** Prints the graph after one pass: on stdout as a rule, on stderr where stdout is for JSON. */
+function dumpAfter(context: Context, wanted: string): DumpAfter {
+  const names = passes.map((pass) => pass.name);
+  if (!names.includes(wanted)) throw wrongChoice('--dump-after', wanted, names);
+  const stream = context.output.flags.json ? process.stderr : process.stdout;
+  return (pass, text) => {
+    if (pass === wanted) stream.write(`${text()}\n`);
+  };
+}
+
+export function renderReport(report: ModelReport, folder: string): string {
+  const decibels = (value: number | null) => (value === null ? '' : value.toFixed(1));
+  const rows = report.layers.map((layer) => [
+    layer.name,
+    layer.op,
+    formatShape(layer.outShape),
+    formatCount(layer.macs),
+    formatCount(layer.weightsBytes),
+    decibels(layer.sqnrDb),
+  ]);
+  const table = renderTable(
+    [
+      { title: 'layer' },
+      { title: 'op' },
+      { title: 'output' },
+      { title: 'MACs', align: 'right' },
+      { title: 'weights', align: 'right' },
+      { title: 'SQNR dB', align: 'right' },
+    ],
+    rows,
+  );
+  const totals = [
+    `${formatCount(report.macs)} MACs`,
+    `${formatBytes(report.weightsBytes)} weights`,
+    `${formatBytes(report.arenaBytes)} arena`,
+    report.quantize,
+    `engine ${report.engine}`,
+  ];
+  return `${table}\n\n${totals.join(', ')}\nwrote ${folder}: ${Object.values(report.files).join(', ')}`;
+}
+
+export const command = defineCommand<ConvertOptions>({
+  usage: '<model>',
+  description:
+    'Quantizes a model and writes TFLite, C and a report to a folder. A float model needs typical inputs (--calib).',
+  examples: [
+    'tinyml convert model.onnx --calib data.npz -o out',
+    'tinyml convert model.tflite --engine tflm -o out',
+    'tinyml convert model.onnx --input-shape input=1,49,10,1 --calib data.npz',
+  ],
+  options: [
+    { flags: '-o, --output <dir>', help: 'the folder to write (default: the name of the model)' },
+    calibOption,
+    {
+      flags: '--engine <engine>',
+      help: 'aot: C made for this model; tflm: an array for TensorFlow Lite Micro',
+      choices: ['aot', 'tflm'],
+      fallback: 'aot',
+      setting: 'convertEngine',
+    },
+    {
+      flags: '--quantize <scheme>',
+      help: 'number format of weights and activations',
+      choices: ['int8', 'float'],
+      fallback: 'int8',
+      setting: 'quantize',
+    },
+    optimizeOption,
+    { flags: '--board <id>', help: 'refuse a model that is too big for this board' },
+    inputShapeOption,
+    { flags: '--dump-after <pass>', help: 'print the graph as it is after a pass' },
+  ],
+  async run(context, [path = ''], options) {
+    const dump = options.dumpAfter === undefined ? undefined : dumpAfter(context, options.dumpAfter);
+    const model = openModel(context, path, options.inputShape);
+    const choice = { ...options, ...(dump ? { dump } : {}) };
+    const converted = await convertOpenModel(context, model, choice);
+    if (options.board !== undefined) refuseTooBig(chooseBoard(options.board), converted);
+    const folder = options.output ?? model.name.slice(0, model.name.length - extname(model.name).length);
+    const report = reportOf(model, converted, choice);
+    writeModelFolder(context, folder, report, converted, [path]);
+    context.output.result(report, () => renderReport(report, folder));
+    return 0;
+  },
+});

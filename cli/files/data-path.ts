@@ -1,0 +1,57 @@
+import { readdirSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import type { CsvOptions } from '../../converter/data/csv.ts';
+import { type Dataset, readDataset, readSampleFiles, type SampleFile } from '../../converter/data/dataset.ts';
+import { tooManyFiles, wrongKind } from '../errors.ts';
+import { type FileKind, identify } from './identify.ts';
+import { readInputFile } from './input-file.ts';
+
+const dataLimit = 1_073_741_824;
+const sampleFileLimit = 67_108_864;
+const fileCountLimit = 20_000;
+const sampleNames = /\.(png|pgm|ppm|wav)$/i;
+const expected = 'data (.npz, .npy, .csv, or a folder of images or sounds)';
+
+const readable: ReadonlySet<string> = new Set(['.npz', '.npy', '.csv']);
+
+/** Content decides where it can; for the rest (text, damaged files) the name does. */
+function formatOf(kind: FileKind, extension: string): 'npz' | 'npy' | 'csv' | undefined {
+  if (kind.key === 'npz' || kind.key === 'npy') return kind.key;
+  if (kind.key === 'unknown' && !readable.has(extension)) return extension === '.txt' ? 'csv' : undefined;
+  const mayBeDamaged = kind.key === 'unknown' || kind.key === 'zip' || kind.key === 'empty';
+  return mayBeDamaged && readable.has(extension) ? (extension.slice(1) as 'npz' | 'npy' | 'csv') : undefined;
+}
+
+/** Reads what `--calib`, `--data` or `--input` names. */
+export function readDataPath(path: string, options: CsvOptions = { lastIsLabel: false }): Dataset {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    return readSampleFiles(listSamples(path), path);
+  const { bytes } = readInputFile(path, { expected, limit: dataLimit });
+  const kind = identify(bytes);
+  const format = formatOf(kind, extname(path).toLowerCase());
+  if (format === undefined) throw wrongKind(path, kind.text, expected);
+  return readDataset(bytes, path, format, options);
+}
+
+/** Sample files one level down, in the order of their names. */
+function listSamples(folder: string): SampleFile[] {
+  const files: SampleFile[] = [];
+  for (const className of sortedNames(folder)) {
+    const place = join(folder, className);
+    if (!statSync(place, { throwIfNoEntry: false })?.isDirectory()) continue;
+    for (const name of sortedNames(place)) {
+      if (!sampleNames.test(name)) continue;
+      if (files.length >= fileCountLimit) throw tooManyFiles(folder, fileCountLimit);
+      const { bytes } = readInputFile(join(place, name), {
+        expected: 'an image or a sound',
+        limit: sampleFileLimit,
+      });
+      files.push({ className, name, bytes });
+    }
+  }
+  return files;
+}
+
+function sortedNames(folder: string): string[] {
+  return readdirSync(folder).sort();
+}

@@ -1,0 +1,21 @@
+import type { ImageSizes } from '../../firmware-templates/elf-sizes.ts';
+import { formatBytes } from './format.ts';
+import { renderPairs } from './table.ts';
+
+/** Where the flash and RAM of a firmware go, with what the board has. */
+export function renderSizes(sizes: ImageSizes, flashBytes: number, ramBytes: number): string {
+  const { arena, static: variables, stack } = sizes.ram;
+  const share = (part: number, whole: number) =>
+    `${((100 * part) / whole).toFixed(1)} % of ${formatBytes(whole)}`;
+  const ram = arena + variables + stack;
+  return renderPairs([
+    ['flash', `${formatBytes(sizes.image)} (${share(sizes.image, flashBytes)})`],
+    ['  weights', formatBytes(sizes.weights)],
+    ['  code', formatBytes(sizes.code)],
+    ['  other', formatBytes(sizes.other)],
+    ['RAM', `${formatBytes(ram)} (${share(ram, ramBytes)})`],
+    ['  arena', formatBytes(arena)],
+    ['  static', formatBytes(variables)],
+    ['  stack, reserved', formatBytes(stack)],
+  ]);
+}

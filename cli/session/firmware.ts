@@ -1,0 +1,114 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type Board, firmwareFacts } from '../../boards/load.ts';
+import { elfSizes, type ImageSizes } from '../../firmware-templates/elf-sizes.ts';
+import { linkOverflow } from '../../firmware-templates/fit.ts';
+import {
+  type FirmwarePlan,
+  firmwareTemplates,
+  renderFirmware,
+  type ToolRun,
+} from '../../firmware-templates/render.ts';
+import type { Context } from '../context.ts';
+import { modelTooBig, toolFailed, toolNoOutput } from '../errors.ts';
+import { readTemplate } from '../files/templates.ts';
+import { temporaryFolder } from '../files/temporary.ts';
+import { packageVersion } from '../package-info.ts';
+import { lastLines, runTool } from '../tools/run-tool.ts';
+import { refuseTooBig, stackBytes } from './board-fit.ts';
+
+const compileSeconds = 120;
+
+/** What of a converted model goes into firmware. */
+export interface FirmwareModel {
+  readonly name: string;
+  /** C sources and headers by relative path. */
+  readonly sources: ReadonlyMap<string, string>;
+  readonly weightsBytes: number;
+  readonly arenaBytes: number;
+  readonly layers: readonly unknown[];
+  readonly optimize: 'speed' | 'size';
+}
+
+export interface Firmware {
+  readonly elf: Uint8Array;
+  readonly bin: Uint8Array;
+  readonly hex: Uint8Array;
+  readonly sizes: ImageSizes;
+  /** Sources and build files that the images were made from, by relative path. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+function planFor(board: Board, model: FirmwareModel): FirmwarePlan {
+  const facts = firmwareFacts(board);
+  return renderFirmware({
+    board: facts,
+    model: { layers: model.layers.length, inputKept: false },
+    modelFiles: [...model.sources].map(([path, text]) => ({ path, text })),
+    templates: firmwareTemplates(facts.family).map((path) => ({ path, text: readTemplate(path) })),
+    optimize: model.optimize,
+    stackBytes,
+    banner: `tinyml ${packageVersion()}: firmware of ${model.name} for ${board.id}`,
+  });
+}
+
+/** Runs tasks with at most one for each processor under way. */
+async function inParallel(tasks: readonly (() => Promise<void>)[]): Promise<void> {
+  const pending = [...tasks];
+  const worker = async () => {
+    for (let task = pending.shift(); task; task = pending.shift()) await task();
+  };
+  await Promise.all(Array.from({ length: Math.max(1, availableParallelism()) }, worker));
+}
+
+async function runStep(context: Context, folder: string, run: ToolRun, board: Board): Promise<void> {
+  mkdirSync(dirname(join(folder, run.output)), { recursive: true });
+  context.output.detail(`${run.tool} ${run.args.join(' ')}`);
+  const { code, stderr } = await runTool(
+    {
+      tool: run.tool,
+      args: run.args,
+      purpose: 'build firmware',
+      timeoutSeconds: compileSeconds,
+      cwd: folder,
+    },
+    context.lifetime,
+  );
+  if (code === 0) return;
+  const over = linkOverflow(stderr);
+  if (over) throw modelTooBig(board.id, over);
+  const errors = stderr.split('\n').filter((line) => /\berror\b|undefined reference/i.test(line));
+  const said = errors.length > 0 ? errors.slice(0, 6).join('\n') : stderr;
+  throw toolFailed(run.tool, `exit code ${code}, making ${run.output}`, lastLines(said));
+}
+
+function readImage(folder: string, name: string, tool: string): Uint8Array {
+  try {
+    return readFileSync(join(folder, name));
+  } catch {
+    throw toolNoOutput(tool, name);
+  }
+}
+
+/** Builds the firmware of a model for a board in a temporary folder. Refuses before that what cannot fit. */
+export async function buildFirmware(context: Context, board: Board, model: FirmwareModel): Promise<Firmware> {
+  refuseTooBig(board, model);
+  const plan = planFor(board, model);
+  const folder = temporaryFolder(context.lifetime, 'build');
+  for (const { path, text } of plan.files) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  await inParallel(plan.compile.map((run) => () => runStep(context, folder, run, board)));
+  await runStep(context, folder, plan.link, board);
+  for (const image of plan.images) await runStep(context, folder, image, board);
+  const elf = readImage(folder, 'firmware.elf', plan.link.tool);
+  return {
+    elf,
+    bin: readImage(folder, 'firmware.bin', plan.images[0]!.tool),
+    hex: readImage(folder, 'firmware.hex', plan.images[0]!.tool),
+    sizes: elfSizes(elf),
+    files: new Map(plan.files.map(({ path, text }) => [path, text])),
+  };
+}

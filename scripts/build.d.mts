@@ -1,0 +1,2 @@
+/** Brings dist/ up to date. Returns whether anything was compiled. */
+export function build(): boolean;
