@@ -2,6 +2,9 @@ import { TinymlError } from '../../../common/tinyml-error.ts';
 
 const quoted = (name: string) => JSON.stringify(name.length > 120 ? `${name.slice(0, 120)}...` : name);
 
+/** Messages quote lists from the file, which a hostile one makes long. */
+const longestFault = 400;
+
 const reexport = 'export the model again, or check that the file was copied completely';
 
 /** The bytes are no TFLite model at all. */
@@ -79,7 +82,7 @@ export function locatedFault(file: string, builtin: string, origin: string, erro
   return new TinymlError({
     code: error.code,
     exit: error.exit,
-    what: `${file}: ${builtin} that makes tensor ${quoted(origin)}: ${error.message}`,
+    what: `${file}: ${builtin} that makes tensor ${quoted(origin)}: ${error.message.slice(0, longestFault)}`,
     measure: error.measure,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     cause: error,

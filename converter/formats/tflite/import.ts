@@ -130,8 +130,6 @@ class GraphReader {
 
   private refuseUnmade(index: number, use: string): void {
     if (this.made.has(index) || this.table.isConstant(index)) return;
-    // An empty list, such as the shape of a scalar, has no bytes that would make it a constant.
-    if (this.subgraph.tensors[index]!.shape.includes(0)) return;
     throw damagedTflite(this.file, this.table.path(index), `${use} but nothing makes it before that`);
   }
 
@@ -142,7 +140,11 @@ class GraphReader {
     if (outputs.length !== 1)
       throw damagedTflite(this.file, `${place}.outputs`, `has ${outputs.length} tensors for ${builtin}`);
     const output = outputs[0]!;
-    for (const index of inputs) if (index >= 0) this.refuseUnmade(index, `is read by ${place} (${builtin})`);
+    for (const index of inputs) {
+      // An empty list, such as the shape of a scalar, has no bytes that would make it a constant.
+      if (index < 0 || this.subgraph.tensors[index]!.shape.includes(0)) continue;
+      this.refuseUnmade(index, `is read by ${place} (${builtin})`);
+    }
     if (this.made.has(output) || this.table.isConstant(output)) {
       throw damagedTflite(this.file, `${place}.outputs[0]`, `is tensor ${output}, which is already made`);
     }

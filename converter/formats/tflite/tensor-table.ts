@@ -156,7 +156,9 @@ export class TensorTable {
     if (tensor.quantization && tensor.quantization.detailsType !== 0) {
       throw refuse('has a quantization beside one scale for the tensor or for each channel', plain);
     }
-    if (!tensor.shape.includes(0) || tensor.shape.length === 1) return;
+    const type = tensorTypes[tensor.type];
+    const isList = tensor.shape.length === 1 && (type === 'int32' || type === 'int64');
+    if (!tensor.shape.includes(0) || isList) return;
     throw refuse(`has shape [${tensor.shape}], which holds no elements`, 'export with known, non-zero sizes');
   }
 }

@@ -53,10 +53,10 @@ class ModelWriter {
 
   constructor(graph: Graph) {
     this.graph = graph;
-    this.names = new Set(graph.values.keys());
     for (const port of [...graph.inputs, ...graph.outputs]) {
       if (!this.portNames.has(port.value)) this.portNames.set(port.value, port.name);
     }
+    this.names = new Set([...graph.values.keys()].map((name) => this.tensorName(name)));
   }
 
   model(description: string): Encodable<'Model'> {
@@ -79,6 +79,10 @@ class ModelWriter {
     return name;
   }
 
+  private tensorName(valueName: string): string {
+    return this.portNames.get(valueName) ?? valueName;
+  }
+
   private tensor(value: Value): number {
     const known = this.tensorIndex.get(value.name);
     if (known !== undefined) return known;
@@ -87,7 +91,7 @@ class ModelWriter {
       shape: Int32Array.from(value.type.shape),
       type: tensorTypes.indexOf(value.type.dtype),
       buffer: value.data ? this.buffers.push({ data: bytesOf(value.data) }) - 1 : 0,
-      name: this.portNames.get(value.name) ?? value.name,
+      name: this.tensorName(value.name),
       ...(quantization ? { quantization } : {}),
     });
     this.tensorIndex.set(value.name, index - 1);
@@ -127,7 +131,7 @@ class ModelWriter {
       const types = Object.keys(tflite.versions).join(', ');
       throw refuse(`its kernels do not take ${dtype}`, `TFLite has this operator for ${types}`);
     }
-    const derived = (role: string) => this.fresh(`${output.name}/${role}`);
+    const derived = (role: string) => this.fresh(`${this.tensorName(output.name)}/${role}`);
     const call: TfliteWrite<Node['attrs']> = {
       attrs: node.attrs,
       inputs: values,

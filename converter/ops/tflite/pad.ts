@@ -14,7 +14,7 @@ function storedValue(type: TensorType, real: number): Float32Array | Int8Array |
 
 /**
  * PAD, which fills with the real number zero, or PADV2, which fills with a given one. `pads` is before and after
- * for each axis in turn.
+ * for each axis in turn; `role` stands before the names of the constants.
  */
 export function padOperator(
   call: Pick<TfliteWrite<unknown>, 'constant' | 'refuse'>,
@@ -22,13 +22,14 @@ export function padOperator(
   output: Value,
   pads: readonly number[],
   value: number,
+  role = '',
 ): TfliteOperator {
   const rank = input.type.shape.length;
   const version = padVersions[input.type.dtype];
   if (version === undefined) throw call.refuse(`PAD does not take ${input.type.dtype}`, 'see tinyml ops');
   const common = { version: rank > 4 ? 4 : version, output };
-  const paddings = int32Constant(call, 'paddings', pads, [rank, 2]);
+  const paddings = int32Constant(call, `${role}paddings`, pads, [rank, 2]);
   if (value === 0) return { ...common, builtin: 'PAD', inputs: [input, paddings] };
-  const fill = call.constant('fill', { ...input.type, shape: [] }, storedValue(input.type, value));
+  const fill = call.constant(`${role}fill`, { ...input.type, shape: [] }, storedValue(input.type, value));
   return { ...common, builtin: 'PADV2', inputs: [input, paddings, fill] };
 }

@@ -74,5 +74,5 @@ export function padInput(
   const shape = [n, height + top + bottom, width + left + right, channels];
   const input = call.between('padded', { ...x.type, shape });
   const pads = [0, 0, top, bottom, left, right, 0, 0];
-  return { before: [padOperator(call, x, input, pads, fill)], input, padding: valid };
+  return { before: [padOperator(call, x, input, pads, fill, 'padded/')], input, padding: valid };
 }
