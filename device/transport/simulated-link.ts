@@ -73,6 +73,8 @@ export interface SimulatedLinkOptions {
 
 // Start bit, eight data bits, parity, stop bit.
 const BITS_PER_BYTE = 11;
+/** How many bytes a serial adapter hands over at once. */
+const CHUNK_BYTES = 16;
 
 /** A transport to a board inside this process, with a simulated clock and, on request, a bad cable. */
 export class SimulatedLink implements Transport {
@@ -84,6 +86,8 @@ export class SimulatedLink implements Transport {
   private readonly peer: SimulatedPeer;
   private readonly options: SimulatedLinkOptions;
   private arriving: { due: number; bytes: number[] }[] = [];
+  /** When the last byte written has left; the host does not wait for that, as with a buffered serial port. */
+  private sentAt = 0;
   private msPerByte = (BITS_PER_BYTE * 1000) / 115_200;
 
   constructor(peer: SimulatedPeer, options: SimulatedLinkOptions = {}) {
@@ -113,7 +117,7 @@ export class SimulatedLink implements Transport {
     signal?.throwIfAborted();
     this.requireAlive();
     const through = this.pass(bytes, 'to board');
-    this.clock.advance(bytes.length * this.msPerByte);
+    this.sentAt = Math.max(this.clock.now(), this.sentAt) + bytes.length * this.msPerByte;
     if (through.length > 0) this.deliver(this.peer.receive(Uint8Array.from(through)));
     this.requireAlive();
   }
@@ -130,10 +134,14 @@ export class SimulatedLink implements Transport {
   async close(): Promise<void> {}
 
   private deliver(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    const through = this.pass(bytes, 'to host');
-    const due = this.clock.now() + (this.options.latencyMs ?? 0) + bytes.length * this.msPerByte;
-    if (through.length > 0) this.arriving.push({ due, bytes: through });
+    let due =
+      Math.max(this.clock.now(), this.sentAt, this.arriving.at(-1)?.due ?? 0) + (this.options.latencyMs ?? 0);
+    for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
+      const chunk = bytes.subarray(start, start + CHUNK_BYTES);
+      due += chunk.length * this.msPerByte;
+      const through = this.pass(chunk, 'to host');
+      if (through.length > 0) this.arriving.push({ due, bytes: through });
+    }
   }
 
   private pass(bytes: Uint8Array, direction: Direction): number[] {
