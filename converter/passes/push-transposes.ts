@@ -135,3 +135,49 @@ export const reshapeInsteadOfTranspose: Rule = {
     return { remove: [node], add: [{ ...node, op: 'reshape', attrs: { shape } }] };
   },
 };
+
+/** transpose(op(x)) = op'(transpose(x)) for an operator of one input, or undefined. */
+function raisedAttributes(node: Node, perm: readonly number[], view: EditView): Node['attrs'] | undefined {
+  const { type } = view.value(node.inputs[0]!);
+  if (node.inputs.length !== 1 || type.shape.length !== perm.length) return undefined;
+  const permuted = opOf(node.op).permute?.(node.attrs, invertPermutation(perm), [type]);
+  const cancels = permuted && isIdentityPermutation(composePermutations(permuted.perm, perm));
+  return cancels ? permuted.attrs : undefined;
+}
+
+/** Whether a chain of operators that the permutation can pass leads from a graph input to `name`. */
+function reachesInput(name: string, perm: readonly number[], view: EditView): boolean {
+  let current = name;
+  while (view.consumers(current).length === 1 && !view.isOutput(current)) {
+    const node = view.producer(current);
+    if (!node) return view.inputs.some((port) => port.value === current);
+    if (!raisedAttributes(node, perm, view)) return false;
+    current = node.inputs[0]!;
+  }
+  return false;
+}
+
+/** A transpose behind a chain from a graph input moves up to the input, whose port absorbs it. */
+export const raiseTransposes: Rule = {
+  name: 'raise-transposes',
+  ops: ['transpose'],
+  match(node, view) {
+    const perm = permOf(node);
+    const producer = view.producer(node.inputs[0]!);
+    const attrs = producer && raisedAttributes(producer, perm, view);
+    if (!attrs || !reachesInput(node.inputs[0]!, perm, view)) return undefined;
+    const { type } = view.value(producer.inputs[0]!);
+    const inner = {
+      name: view.fresh(`${producer.inputs[0]}/moved`),
+      type: { ...type, shape: perm.map((axis) => type.shape[axis]!) },
+    };
+    return {
+      remove: [node, producer],
+      values: [inner],
+      add: [
+        { ...node, inputs: producer.inputs, outputs: [inner.name] },
+        { ...producer, inputs: [inner.name], outputs: node.outputs, attrs },
+      ],
+    };
+  },
+};

@@ -6,12 +6,24 @@ import {
   permuteWeightColumns,
   permuteWeightRows,
 } from './absorb-permutations.ts';
+import { dropReducedAxes } from './drop-reduced-axes.ts';
 import { foldConstants } from './fold-constants.ts';
 import { lowerReshapes, mergeReshapes } from './merge-reshapes.ts';
-import { mergeTransposes, pushTransposes, reshapeInsteadOfTranspose } from './push-transposes.ts';
+import {
+  mergeTransposes,
+  pushTransposes,
+  raiseTransposes,
+  reshapeInsteadOfTranspose,
+} from './push-transposes.ts';
 import { removeIdentities } from './remove-identities.ts';
 
-const movement: readonly Rule[] = [removeIdentities, foldConstants, mergeTransposes, mergeReshapes];
+const movement: readonly Rule[] = [
+  dropReducedAxes,
+  removeIdentities,
+  foldConstants,
+  mergeTransposes,
+  mergeReshapes,
+];
 
 /** Rounds of pushing and absorbing after which a graph is taken as it is; real networks need two. */
 const mostRounds = 8;
@@ -34,6 +46,7 @@ export function simplifyLayout(graph: Graph): Graph {
       ...movement,
       absorbIntoInputs,
       absorbIntoOutputs,
+      raiseTransposes,
       reshapeInsteadOfTranspose,
     ]);
     if (next === current) return current;

@@ -105,6 +105,21 @@ describe('the layout of a channels-first network', () => {
     expect(transposesLeft(after)).toBe(0);
   });
 
+  it('moves above a border at the input, so that the convolution takes it', async () => {
+    const b = new GraphBuilder();
+    const padded = b.node('pad', [b.input('x', [1, 2, 6, 5])], { pads: [0, 0, 0, 0, 1, 2, 0, 1], value: 0 });
+    const after = await optimized(b.finish(b.convChannelsFirst(padded, 2, 3, 3)));
+    expect(ops(after)).toEqual(['conv2d']);
+    expect(after.nodes[0]!.attrs['pads']).toEqual([1, 0, 2, 1]);
+  });
+
+  it('drops the axes that a reduction kept only for a reshape', async () => {
+    const b = new GraphBuilder();
+    const mean = b.node('mean', [b.input('x', [1, 3, 3, 4])], { axes: [1, 2], keepDims: true });
+    const after = await optimized(b.finish(b.node('reshape', [mean], { shape: [1, 4] })));
+    expect(after.nodes).toMatchObject([{ op: 'mean', attrs: { keepDims: false } }]);
+  });
+
   it('keeps and counts a transpose that is real', async () => {
     const b = new GraphBuilder();
     const conv = b.convChannelsFirst(b.input('x', [1, 2, 4, 4]), 2, 3, 1);
