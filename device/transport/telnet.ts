@@ -24,8 +24,6 @@ export const SET_STOPSIZE = 4;
 export const SET_CONTROL = 5;
 export const NOTIFY_LINESTATE = 6;
 export const NOTIFY_MODEMSTATE = 7;
-export const SUSPEND = 8;
-export const RESUME = 9;
 export const SET_LINESTATE_MASK = 10;
 export const SET_MODEMSTATE_MASK = 11;
 export const PURGE_DATA = 12;
@@ -33,13 +31,18 @@ export const ANSWER = 100;
 
 /** Values of SET-CONTROL, RFC 2217 section 3. */
 export const CONTROL = {
+  flowQuery: 0,
   noFlow: 1,
+  breakQuery: 4,
+  breakOff: 6,
   dtrQuery: 7,
   dtrOn: 8,
   dtrOff: 9,
   rtsQuery: 10,
   rtsOn: 11,
   rtsOff: 12,
+  inboundFlowQuery: 13,
+  noInboundFlow: 14,
 } as const;
 
 export const PARITY = { none: 1, even: 3 } as const;

@@ -1,0 +1,114 @@
+import type { Parity, Signals } from '../transport/transport.ts';
+import { BootloaderServer } from './bootloader-server.ts';
+import { type EmulatedChip, FLASH_ADDRESS } from './emulated-chip.ts';
+import { QemuProcess } from './qemu-process.ts';
+
+export interface BoardOptions {
+  readonly chip: EmulatedChip;
+  readonly chipId: number;
+  readonly flashFile: string;
+  readonly qemuBinary: string;
+  readonly qemuMachine: string;
+  onOutput(bytes: Uint8Array): void;
+  /** Told what a person with the board on the desk would see, such as a lock-up. */
+  onNote(text: string): void;
+}
+
+type Running = 'nothing' | 'bootloader' | 'flash';
+
+/**
+ * What is on the board: a chip whose reset and boot pins hang on DTR and RTS, its boot loader, and QEMU in the part of
+ * the running chip. DTR asserted holds NRST low; RTS released raises BOOT0, which the chip samples when reset ends.
+ */
+export class Stm32Board {
+  signals: Signals = { dtr: false, rts: true };
+  private readonly options: BoardOptions;
+  private readonly bootloader: BootloaderServer;
+  private running: Running = 'nothing';
+  private parity: Parity | 'other' = 'even';
+  private qemu: QemuProcess | undefined;
+  private endings: Promise<void>[] = [];
+
+  constructor(options: BoardOptions) {
+    this.options = options;
+    this.bootloader = new BootloaderServer(options.chip, {
+      chipId: options.chipId,
+      onGo: () => this.run(),
+    });
+  }
+
+  /** Ends a reset, with BOOT0 high for the boot loader or low for the flash. */
+  reset(mode: 'bootloader' | 'flash'): void {
+    this.halt();
+    if (mode === 'flash') {
+      this.run();
+      return;
+    }
+    this.running = 'bootloader';
+    this.bootloader.reset();
+  }
+
+  setSignals(signals: Signals): void {
+    const before = this.signals;
+    this.signals = signals;
+    if (signals.dtr) this.halt();
+    else if (before.dtr) this.reset(signals.rts ? 'flash' : 'bootloader');
+  }
+
+  /** Where the other side cannot say, as on a plain socket, it is taken to be right. */
+  setParity(parity: Parity | 'other'): void {
+    this.parity = parity;
+  }
+
+  /** The client is gone, and with it whatever held the chip in reset; the boot pin stays where it was. */
+  disconnected(): void {
+    this.parity = 'even';
+    this.setSignals({ ...this.signals, dtr: false });
+  }
+
+  /** False when the board is slow to take it: then `onDrain` says when to go on. */
+  receive(bytes: Uint8Array): boolean {
+    if (this.running === 'flash') return this.qemu?.write(bytes) ?? true;
+    // The boot loader's UART checks even parity, so it hears nothing that makes sense with any other.
+    if (this.running === 'bootloader' && this.parity === 'even')
+      this.options.onOutput(this.bootloader.receive(bytes));
+    return true;
+  }
+
+  onDrain(call: () => void): void {
+    if (this.qemu) this.qemu.onDrain(call);
+    else setImmediate(call);
+  }
+
+  async close(): Promise<void> {
+    this.halt();
+    await Promise.all(this.endings);
+  }
+
+  private run(): void {
+    this.running = 'flash';
+    if (this.options.chip.blank) {
+      this.options.onNote('the flash is erased, so nothing runs');
+      return;
+    }
+    this.qemu = new QemuProcess({
+      binary: this.options.qemuBinary,
+      machine: this.options.qemuMachine,
+      flashFile: this.options.flashFile,
+      flashAddress: FLASH_ADDRESS,
+      onOutput: (bytes) => this.options.onOutput(bytes),
+      onExit: (message) => this.options.onNote(`the chip stopped: ${message}`),
+    });
+  }
+
+  private halt(): void {
+    this.running = 'nothing';
+    const qemu = this.qemu;
+    this.qemu = undefined;
+    if (!qemu) return;
+    const ending = qemu.stop().finally(() => {
+      this.endings = this.endings.filter((other) => other !== ending);
+    });
+    this.endings.push(ending);
+  }
+}
