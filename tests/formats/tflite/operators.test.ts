@@ -74,7 +74,7 @@ describe('a written graph read again', () => {
     if (problem.operators) expect(operatorsOf(bytes)).toEqual(problem.operators);
     const again = importTflite(bytes, { fileName: 'again.tflite' }).graph;
     verify(again, 'typed', opRules);
-    expect(writeTflite(again)).toEqual(bytes);
+    expect(Buffer.compare(writeTflite(again), bytes)).toBe(0);
     if (operatorsOf(bytes).length > graph.nodes.length) return;
     const described = (g: Graph) => g.nodes.map(({ op, attrs }) => ({ op, attrs }));
     expect(described(again)).toEqual(described(graph));
@@ -125,7 +125,7 @@ describe.skipIf(!python)('int8 operators in LiteRT (skipped without the Python o
       const bytes = writeTflite(graph);
       const again = importTflite(bytes, { fileName: 'again.tflite' }).graph;
       verify(again, 'typed', opRules);
-      expect(writeTflite(again)).toEqual(bytes);
+      expect(Buffer.compare(writeTflite(again), bytes)).toBe(0);
     }
   });
 });
