@@ -8,7 +8,7 @@ import {
   multiplyByQuantizedMultiplier,
   type QuantizedMultiplier,
 } from '../fixed-point.ts';
-import type { KernelCall } from './kernel-call.ts';
+import type { KernelCall, KernelParams } from './kernel-call.ts';
 import {
   activationRange,
   int8Quantization,
@@ -39,7 +39,7 @@ function operandsOf(op: string, call: Call): Operands {
 }
 
 /** A walk over the result with the strides of both inputs; the result itself is written in order. */
-function walkOf(op: string, call: Call): StridedWalk {
+export function walkOf(op: string, call: Call): StridedWalk {
   const shape = call.outputs[0]!.shape;
   const walk = joinAxes({ size: shape, strides: call.inputs.map((x) => broadcastStrides(x.shape, shape)) });
   if (walk.size.length > mostAxes) {
@@ -66,16 +66,18 @@ function evaluator(walk: StridedWalk, combine: Combine): IntegerKernel {
 }
 
 /** The walk as parameters, padded in front to the number of axes that the kernels have. */
-function walkParams(walk: StridedWalk): Record<string, readonly number[]> {
+export function walkParams(walk: StridedWalk): KernelParams {
   const front = mostAxes - walk.size.length;
   const pad = (list: readonly number[], filler: number) => [
     ...new Array<number>(front).fill(filler),
     ...list,
   ];
   return {
-    size: pad(walk.size, 1),
-    a_stride: pad(walk.strides[0]!, 0),
-    b_stride: pad(walk.strides[1]!, 0),
+    walk: {
+      size: pad(walk.size, 1),
+      a_stride: pad(walk.strides[0]!, 0),
+      b_stride: pad(walk.strides[1]!, 0),
+    },
   };
 }
 
@@ -119,6 +121,9 @@ function raised(x: number, factor: QuantizedMultiplier, raise: Raise): number {
   return doublingHighMultiply(total >= 0 ? x << total : x >> -total, factor.multiplier);
 }
 
+/** More than any run has elements, so that none is taken in blocks. */
+const noBlocks = 2 ** 30;
+
 interface VectorPart {
   readonly raise: Raise;
   /** Elements of a run taken at once; what is left over goes through the scalar code. */
@@ -132,7 +137,7 @@ function vectorPart(walk: StridedWalk): VectorPart {
   // Five folds: both, repeated operand, both, the other one, both; each may be missing (ProcessBroadcastShapes).
   const repeated = kinds.filter((kind) => kind !== 'both');
   const fits = repeated.length <= 2 && (repeated.length < 2 || repeated[0] !== repeated[1]);
-  if (!fits) return { raise: 'twice', block: 1 };
+  if (!fits) return { raise: 'direct', block: noBlocks };
   return kinds[0] === 'both' ? { raise: 'direct', block: 16 } : { raise: 'floored', block: 8 };
 }
 

@@ -1,7 +1,7 @@
 import type { Conv2dAttributes } from '../conv2d.ts';
 import type { IntegerKernel, OpCall } from '../define-op.ts';
 import { accumulation, accumulationCall, finisher, scalePerChannel } from './accumulation.ts';
-import type { KernelCall } from './kernel-call.ts';
+import type { KernelCall, KernelParams } from './kernel-call.ts';
 
 /** TensorFlow Lite requantizes a pixel of a depthwise convolution in groups of 8 channels (optimized_ops.h). */
 const vectorChannels = 8;
@@ -100,27 +100,29 @@ export function integerDepthwiseConv2d(call: OpCall<Conv2dAttributes>): IntegerK
   };
 }
 
-function windowParams(call: OpCall<Conv2dAttributes>): Record<string, number> {
+export function windowParams(call: OpCall<Conv2dAttributes>): KernelParams {
   const [batch, height, width, depth] = call.inputs[0]!.shape as [number, number, number, number];
   const [, kernelHeight, kernelWidth] = call.inputs[1]!.shape as [number, number, number];
   const [, outHeight, outWidth, filters] = call.outputs[0]!.shape as [number, number, number, number];
   const { strides, dilations, pads } = call.attrs;
   return {
-    batch,
-    x_height: height,
-    x_width: width,
-    x_depth: depth,
-    y_height: outHeight,
-    y_width: outWidth,
-    y_depth: filters,
-    kernel_height: kernelHeight,
-    kernel_width: kernelWidth,
-    stride_y: strides[0]!,
-    stride_x: strides[1]!,
-    dilation_y: dilations[0]!,
-    dilation_x: dilations[1]!,
-    pad_top: pads[0]!,
-    pad_left: pads[1]!,
+    window: {
+      batch,
+      x_height: height,
+      x_width: width,
+      x_depth: depth,
+      y_height: outHeight,
+      y_width: outWidth,
+      y_depth: filters,
+      kernel_height: kernelHeight,
+      kernel_width: kernelWidth,
+      stride_y: strides[0]!,
+      stride_x: strides[1]!,
+      dilation_y: dilations[0]!,
+      dilation_x: dilations[1]!,
+      pad_top: pads[0]!,
+      pad_left: pads[1]!,
+    },
   };
 }
 

@@ -1,7 +1,8 @@
 import type { IntegerKernel, OpCall } from '../define-op.ts';
+import { shapesDoNotFit } from '../errors.ts';
 import { clamp } from '../fixed-point.ts';
 import type { PoolAttributes } from '../pool.ts';
-import type { KernelCall } from './kernel-call.ts';
+import type { KernelCall, KernelParams } from './kernel-call.ts';
 import { activationRange, int8Quantization, requireSameQuantization, type StoredRange } from './quantized.ts';
 
 type Call = OpCall<PoolAttributes>;
@@ -49,28 +50,37 @@ function pooling(
   };
 }
 
-function poolCall(op: string, kernel: string, call: Call): KernelCall[] {
-  const { low, high } = rangeOf(op, call);
-  const [batch, height, width, depth] = call.inputs[0]!.shape as [number, number, number, number];
-  const [, outHeight, outWidth] = call.outputs[0]!.shape as [number, number, number];
-  const { filter, strides, pads } = call.attrs;
-  const params = {
-    batch,
-    x_height: height,
-    x_width: width,
-    depth,
-    y_height: outHeight,
-    y_width: outWidth,
-    kernel_height: filter[0]!,
-    kernel_width: filter[1]!,
-    stride_y: strides[0]!,
-    stride_x: strides[1]!,
-    pad_top: pads[0]!,
-    pad_left: pads[1]!,
-    low,
-    high,
+/** The window as parameters of the pooling kernels. */
+export function poolWindow({ inputs, outputs, attrs }: Call): KernelParams {
+  const [batch, height, width, depth] = inputs[0]!.shape as [number, number, number, number];
+  const [, outHeight, outWidth] = outputs[0]!.shape as [number, number, number];
+  const { filter, strides, pads } = attrs;
+  if (pads.some((pad, side) => pad >= filter[side % 2]!)) {
+    throw shapesDoNotFit('pooling', 'padding as wide as the window', [pads, filter]);
+  }
+  return {
+    window: {
+      batch,
+      x_height: height,
+      x_width: width,
+      x_depth: depth,
+      y_height: outHeight,
+      y_width: outWidth,
+      y_depth: depth,
+      kernel_height: filter[0]!,
+      kernel_width: filter[1]!,
+      stride_y: strides[0]!,
+      stride_x: strides[1]!,
+      dilation_y: 1,
+      dilation_x: 1,
+      pad_top: pads[0]!,
+      pad_left: pads[1]!,
+    },
   };
-  return [{ kernel, params, args: [0] }];
+}
+
+function poolCall(op: string, kernel: string, call: Call): KernelCall[] {
+  return [{ kernel, params: { ...poolWindow(call), ...rangeOf(op, call) }, args: [0] }];
 }
 
 /** Quotient rounded to the nearest integer, halves away from zero. */

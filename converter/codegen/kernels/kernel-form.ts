@@ -1,0 +1,15 @@
+/** How one kernel of the C library is called on a kind of machine. */
+export interface KernelForm {
+  /** The header that defines it. */
+  readonly header: string;
+  /** Tag of its parameter struct. */
+  readonly struct: string;
+  /** Whether the result may take the place of an input that is read in the same order and has the same size. */
+  readonly inPlace?: true;
+}
+
+/**
+ * The kernels of one kind of machine, by the name in a `KernelCall`. Faster forms replace entries and may rewrite
+ * the call (weights packed offline), under the same name and test.
+ */
+export type KernelTable = ReadonlyMap<string, KernelForm>;
