@@ -1,6 +1,6 @@
 import { elementCount } from '../../../ir/tensor.ts';
 import type { Shape, Value } from '../../../ir/types.ts';
-import { constantMismatch, notConvertible } from '../errors.ts';
+import { constantMismatch } from '../errors.ts';
 import type { NodeBuilder } from './builder.ts';
 import {
   type FloatConstant,
@@ -51,7 +51,6 @@ function checkOperands(node: LowerNode): void {
   if (a.type.shape.length !== 2 || !isMatrix(b.type.shape)) {
     throw constantMismatch('Gemm', `inputs of shape [${a.type.shape}] and [${b.type.shape}]`);
   }
-  if (a.data) throw notConvertible('its first input is a constant');
 }
 
 export const gemm: Lowering = {

@@ -41,13 +41,13 @@ export const matMul: Lowering = {
     onlyInputs(node, 2);
     const [a, b] = [operand(node, 0), operand(node, 1)];
     if (rankOf(a) === 0 || rankOf(b) === 0) throw constantMismatch('MatMul', 'an input is a scalar');
-    if (!a.data === !b.data) {
+    if (!a.data && !b.data) {
       throw notConvertible('both its inputs are computed by the network; one must be a constant');
     }
     // Vectors get an axis of size 1, which leaves again afterwards.
     const row = rankOf(a) === 1 ? build.reshape(a, [1, ...a.type.shape]) : a;
     const column = rankOf(b) === 1 ? build.reshape(b, [...b.type.shape, 1]) : b;
-    const product = row.data ? constantLeft(build, row, column) : constantRight(build, row, column);
+    const product = column.data ? constantRight(build, row, column) : constantLeft(build, row, column);
     const { shape } = product.type;
     const kept = [
       ...shape.slice(0, -2),

@@ -1,6 +1,8 @@
+import { broadcastShapes, sameShape } from '../../../ir/tensor.ts';
 import { notConvertible } from '../errors.ts';
 import { elementTypeName, elementTypeOf } from '../tensor/element-type.ts';
-import { type Lowering, onlyInputs, onlyOutputs, operand } from './lowering.ts';
+import { shapeText } from '../text.ts';
+import { type Lowering, onlyInputs, onlyOutputs, operand, optionalNumbers } from './lowering.ts';
 
 const identity: Lowering = {
   op: 'Identity',
@@ -40,4 +42,21 @@ const cast: Lowering = {
   },
 };
 
-export const passThrough: readonly Lowering[] = [cast, dropout, identity];
+const expand: Lowering = {
+  op: 'Expand',
+  notes: 'to the shape that the input has; disappears',
+  lower(node) {
+    onlyInputs(node, 2);
+    const x = operand(node, 0);
+    const wanted = optionalNumbers(node, 1, 'shape') ?? [];
+    const shape = broadcastShapes(x.type.shape, wanted);
+    if (!shape || !sameShape(shape, x.type.shape)) {
+      throw notConvertible(
+        `it repeats a computed value from ${shapeText(x.type.shape)} to ${shapeText(wanted)}`,
+      );
+    }
+    return [x];
+  },
+};
+
+export const passThrough: readonly Lowering[] = [cast, dropout, expand, identity];
