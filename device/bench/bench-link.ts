@@ -1,0 +1,122 @@
+import { badAnswer, boardCrashed, boardRestarted, boardStuck, requestRefused } from '../errors.ts';
+import type { Transport } from '../transport/transport.ts';
+import { BodyReader } from './body-reader.ts';
+import { crashLines, parseCrash } from './crash.ts';
+import { ANSWER_BIT, CRASH, encodeFrame, type Frame, FrameDecoder, READY, REFUSED } from './frames.ts';
+
+const REASONS = new Map([
+  [1, 'it does not know the request'],
+  [2, 'the length is wrong'],
+  [3, 'the index or range is wrong'],
+  [4, "the model's own code failed"],
+]);
+
+// Start bit, eight data bits, stop bit.
+const BITS_PER_BYTE = 10;
+
+export interface Exchange {
+  readonly type: number;
+  readonly body: Uint8Array;
+  /** Completes "was asked to" and "did not". */
+  readonly step: string;
+  /** How long to wait before the request is repeated. */
+  readonly repeatMs: number;
+  /** How long to wait in all. */
+  readonly totalMs: number;
+}
+
+export interface Answer {
+  readonly body: Uint8Array;
+  /** From the first sending of the request. */
+  readonly elapsedMs: number;
+  readonly repeats: number;
+}
+
+/** Requests and answers over a link that may lose, damage, repeat and delay them. */
+export class BenchLink {
+  readonly transport: Transport;
+  /** Requests sent again because no answer came. */
+  repeats = 0;
+  bytesHeard = 0;
+  private readonly decoder = new FrameDecoder();
+  private readonly signal: AbortSignal | undefined;
+  private readonly msPerByte: number;
+  private seq = 0;
+
+  constructor(transport: Transport, baud: number, signal: AbortSignal | undefined) {
+    this.transport = transport;
+    this.signal = signal;
+    this.msPerByte = (BITS_PER_BYTE * 1000) / baud;
+  }
+
+  get noise(): Uint8Array {
+    return this.decoder.noise;
+  }
+
+  /** Frames that arrive within the time, at once when some did. */
+  async listen(timeoutMs: number): Promise<Frame[]> {
+    const chunk = await this.transport.read(Math.max(0, timeoutMs), this.signal);
+    this.bytesHeard += chunk.length;
+    return this.decoder.decode(chunk);
+  }
+
+  async send(type: number, body: Uint8Array): Promise<number> {
+    this.seq = (this.seq + 1) & 0xff;
+    await this.transport.write(encodeFrame(type, this.seq, body), this.signal);
+    return this.seq;
+  }
+
+  /**
+   * The answer to a request, which is repeated under the same number until it comes. Answers to anything else are
+   * passed over. E_BOARD_TIMEOUT, E_BOARD_CRASHED, E_BOARD_RESTARTED, E_REQUEST_REFUSED.
+   */
+  async ask(exchange: Exchange): Promise<Answer> {
+    const { clock } = this.transport;
+    const started = clock.now();
+    const seq = await this.send(exchange.type, exchange.body);
+    const wire = encodeFrame(exchange.type, seq, exchange.body);
+    const repeatMs = exchange.repeatMs + wire.length * this.msPerByte;
+    for (let repeats = 0; ; repeats++) {
+      const until = clock.now() + Math.min(repeatMs * 2 ** Math.min(repeats, 4), exchange.totalMs);
+      const body = await this.await(exchange, seq, until);
+      if (body) return { body, elapsedMs: clock.now() - started, repeats };
+      if (clock.now() - started >= exchange.totalMs) break;
+      this.repeats++;
+      await this.transport.write(wire, this.signal);
+    }
+    throw boardStuck(this.transport.name, exchange.step, clock.now() - started);
+  }
+
+  private async await(exchange: Exchange, seq: number, until: number): Promise<Uint8Array | undefined> {
+    const { clock } = this.transport;
+    do {
+      for (const frame of await this.listen(until - clock.now())) {
+        this.checkUnasked(frame, exchange.step);
+        if (frame.seq !== seq) continue;
+        if (frame.type === (exchange.type | ANSWER_BIT)) return frame.body;
+        if (frame.type === REFUSED) this.refuse(frame.body, exchange);
+      }
+    } while (clock.now() < until);
+    return undefined;
+  }
+
+  /** E_BOARD_CRASHED and E_BOARD_RESTARTED, for frames that a healthy board does not send by itself. */
+  checkUnasked(frame: Frame, step: string): void {
+    if (frame.type === CRASH) throw this.crashed(frame.body, step);
+    if (frame.type === READY) throw boardRestarted(this.transport.name, step);
+  }
+
+  private crashed(body: Uint8Array, step: string): Error {
+    const crash = parseCrash(body);
+    if (!crash) return badAnswer(this.transport.name, step, `a crash report of ${body.length} bytes`);
+    return boardCrashed(this.transport.name, crash.causes.join(', '), crashLines(crash));
+  }
+
+  private refuse(body: Uint8Array, exchange: Exchange): void {
+    const reader = new BodyReader(body);
+    const type = reader.u8();
+    const reason = reader.u8();
+    if (!reader.exact || type !== exchange.type) return;
+    throw requestRefused(this.transport.name, exchange.step, REASONS.get(reason) ?? `reason ${reason}`);
+  }
+}
