@@ -16,7 +16,7 @@ export interface MemoryPlan {
   readonly peakStep: number;
 }
 
-const roundUp = (bytes: number, alignment: number) => Math.ceil(bytes / alignment) * alignment;
+export const roundUp = (bytes: number, alignment: number) => Math.ceil(bytes / alignment) * alignment;
 
 function overlaps(a: Buffer, b: Buffer): boolean {
   return a.first <= b.last && b.first <= a.last;
@@ -44,7 +44,11 @@ interface Placement {
 }
 
 /** Puts buffers one after another, in the given order, at the lowest offset that is free for their whole life. */
-function placeInOrder(buffers: readonly Buffer[], order: readonly number[], alignment: number): Placement {
+export function placeInOrder(
+  buffers: readonly Buffer[],
+  order: readonly number[],
+  alignment: number,
+): Placement {
   const offsets = new Array<number>(buffers.length).fill(0);
   const placed: number[] = [];
   let bytes = 0;
