@@ -6,8 +6,7 @@ export type ScalarType = 'bool' | 'int8' | 'uint8' | 'int32' | 'uint32' | 'int64
 
 const scalar = <T extends ScalarType>(id: number, type: T, absent = 0) =>
   ({ id, kind: 'scalar', type, absent }) as const;
-const vector = <T extends ScalarType>(id: number, type: T, align?: number) =>
-  ({ id, kind: 'vector', type, align }) as const;
+const vector = <T extends ScalarType>(id: number, type: T) => ({ id, kind: 'vector', type }) as const;
 const text = (id: number) => ({ id, kind: 'string' }) as const;
 const table = <T extends string>(id: number, name: T) => ({ id, kind: 'table', table: name }) as const;
 const tableList = <T extends string>(id: number, name: T) => ({ id, kind: 'tables', table: name }) as const;
@@ -80,7 +79,7 @@ export const tables = {
     builtinOptions: options(4),
   },
   Buffer: {
-    data: vector(0, 'uint8', dataAlignment),
+    data: vector(0, 'uint8'),
     offset: scalar(1, 'uint64'),
     size: scalar(2, 'uint64'),
   },
@@ -167,9 +166,6 @@ export const optionTables: ReadonlyMap<number, TableName> = new Map<number, Tabl
   [89, 'QuantizeOptions'],
   [91, 'HardSwishOptions'],
 ]);
-
-/** `Padding`. */
-export const paddings = ['SAME', 'VALID'] as const;
 
 /** `TensorType`, as far as files meet it; the position is the number. */
 export const tensorTypes = [
