@@ -77,6 +77,11 @@ export class BootloaderLink {
     this.reader = new ByteReader(transport, signal);
   }
 
+  /** The slowest recent acknowledgement, without the time the bytes themselves take. */
+  get delayMs(): number {
+    return this.slowestMs ?? 0;
+  }
+
   get lastHeard(): Uint8Array {
     return this.reader.lastHeard;
   }
@@ -193,7 +198,7 @@ export class BootloaderLink {
   private async send(bytes: Uint8Array): Promise<void> {
     await this.transport.write(bytes, this.signal);
     if (!this.echo) return;
-    const back = await this.exactly(bytes.length);
+    const back = await this.exactly(bytes.length, this.patience() + bytes.length * this.msPerByte);
     if (Buffer.compare(back, bytes) !== 0) throw new LinkFault('garbled', 'data');
   }
 
@@ -232,14 +237,13 @@ export class BootloaderLink {
   }
 
   private async data(length: number): Promise<Uint8Array> {
-    const bytes = await this.exactly(length);
+    const bytes = await this.exactly(length, this.fillerPatience());
     if (bytes.length < length) throw new LinkFault('short', 'data');
     return bytes;
   }
 
-  private exactly(length: number): Promise<Uint8Array> {
-    const pauseMs = this.fillerPatience();
-    return this.reader.exactly(length, pauseMs, pauseMs + 2 * length * this.msPerByte);
+  private exactly(length: number, pauseMs: number): Promise<Uint8Array> {
+    return this.reader.exactly(length, pauseMs, this.patience() + pauseMs + 2 * length * this.msPerByte);
   }
 
   private async fillSingly(): Promise<boolean> {

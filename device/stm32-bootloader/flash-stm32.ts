@@ -8,6 +8,9 @@ import { type ImagePlan, planImage, type Stm32Target } from './image-plan.ts';
 import { LinkFault } from './link-fault.ts';
 import { type BootloaderTimeouts, defaultTimeouts } from './timeouts.ts';
 
+export type { FlashProgress } from './flasher.ts';
+export type { Stm32Target } from './image-plan.ts';
+
 export interface FlashOptions {
   readonly target: Stm32Target;
   readonly baud?: number;
@@ -34,6 +37,10 @@ export interface FlashReport {
   readonly elapsedMs: number;
 }
 
+/** Three to write a block, three to read it, and some for looking first. */
+const EXCHANGES_PER_BLOCK = 8;
+/** Covered by the other terms of the deadline. */
+const USUAL_DELAY_MS = 10;
 const PROBE_BYTES = 16;
 const REFUSALS_OF_A_PROTECTED_CHIP = 4;
 
@@ -70,14 +77,15 @@ function eraseCommandOf(info: BootloaderInfo, port: string): number {
   throw bootloaderTooOld(port, 'erase flash');
 }
 
-/** Time for the whole job: the transfer there and back on a clean link some times over, erasing, and some more. */
-function jobMs(plan: ImagePlan, baud: number, timeouts: BootloaderTimeouts): number {
+/** Time for the whole job: some times what it takes on a clean link, which on a far one is mostly waiting. */
+function jobMs(plan: ImagePlan, baud: number, delayMs: number, timeouts: BootloaderTimeouts): number {
   const transferMs = (2 * plan.image.length * 12 * 1000) / baud;
+  const waitingMs = plan.blocks.length * EXCHANGES_PER_BLOCK * Math.max(0, delayMs - USUAL_DELAY_MS);
   const eraseMs = plan.sectors.reduce(
     (sum, sector) => sum + (sector.bytes / 1024) * timeouts.erasePerKibMs,
     0,
   );
-  return timeouts.totalMs + timeouts.totalTransfers * transferMs + 2 * eraseMs;
+  return timeouts.totalMs + timeouts.totalTransfers * (transferMs + waitingMs) + 2 * eraseMs;
 }
 
 /**
@@ -104,8 +112,9 @@ export async function flashStm32(
   progress({ phase: 'connect', done: 0, total: 1 });
   await transport.setBaud(baud, 'even');
   await session.connect();
-  session.deadline = transport.clock.now() + jobMs(plan, baud, timeouts);
+  session.deadline = transport.clock.now() + timeouts.checkMs;
   const info = await checkChip(session, transport.name, options.target);
+  session.deadline = transport.clock.now() + jobMs(plan, baud, session.link.delayMs, timeouts);
   progress({ phase: 'connect', done: 1, total: 1 });
 
   const flasher = new Flasher(session, plan, eraseCommandOf(info, transport.name), progress);

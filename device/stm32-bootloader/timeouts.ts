@@ -2,6 +2,8 @@
 export interface BootloaderTimeouts {
   /** From the first reset to the first answer, all attempts together. */
   readonly connectMs: number;
+  /** From then on until chip, commands and protection are known. */
+  readonly checkMs: number;
   /** How long NRST is held low; 20 us would do (datasheet), adapters and RC delays want more. */
   readonly resetHoldMs: number;
   /** From the end of reset until the boot loader listens; AN2606 gives 85 ms for the STM32F40x. */
@@ -23,6 +25,7 @@ export interface BootloaderTimeouts {
 
 export const defaultTimeouts: BootloaderTimeouts = {
   connectMs: 20_000,
+  checkMs: 10_000,
   resetHoldMs: 20,
   bootMs: 100,
   syncMs: 250,

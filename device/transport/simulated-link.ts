@@ -7,7 +7,7 @@ export interface SimulatedPeer {
   /** The bytes it says after it got these. */
   receive(bytes: Uint8Array): Uint8Array;
   setSignals?(signals: Signals): void;
-  /** What it says unasked, looked for whenever the host waits. */
+  /** What it says unasked, asked for when the host reads and nothing is on the way. */
   unasked?(): Uint8Array;
 }
 
@@ -85,7 +85,7 @@ export class SimulatedLink implements Transport {
   bytesOnWire = 0;
   private readonly peer: SimulatedPeer;
   private readonly options: SimulatedLinkOptions;
-  private arriving: { due: number; bytes: number[] }[] = [];
+  private arriving: { due: number; bytes: Uint8Array }[] = [];
   /** When the last byte written has left; the host does not wait for that, as with a buffered serial port. */
   private sentAt = 0;
   private msPerByte = (BITS_PER_BYTE * 1000) / 115_200;
@@ -101,7 +101,7 @@ export class SimulatedLink implements Transport {
   async read(timeoutMs: number, signal?: AbortSignal): Promise<Uint8Array> {
     signal?.throwIfAborted();
     this.requireAlive();
-    if (this.peer.unasked) this.deliver(this.peer.unasked());
+    if (this.peer.unasked && this.arriving.length === 0) this.deliver(this.peer.unasked());
     const until = this.clock.now() + Math.max(0, timeoutMs);
     const first = this.arriving[0];
     if (!first || first.due > until) {
@@ -110,7 +110,7 @@ export class SimulatedLink implements Transport {
     }
     this.arriving.shift();
     this.clock.advance(Math.max(0, first.due - this.clock.now()));
-    return Uint8Array.from(first.bytes);
+    return first.bytes;
   }
 
   async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
@@ -118,7 +118,7 @@ export class SimulatedLink implements Transport {
     this.requireAlive();
     const through = this.pass(bytes, 'to board');
     this.sentAt = Math.max(this.clock.now(), this.sentAt) + bytes.length * this.msPerByte;
-    if (through.length > 0) this.deliver(this.peer.receive(Uint8Array.from(through)));
+    if (through.length > 0) this.deliver(this.peer.receive(through));
     this.requireAlive();
   }
 
@@ -144,12 +144,15 @@ export class SimulatedLink implements Transport {
     }
   }
 
-  private pass(bytes: Uint8Array, direction: Direction): number[] {
+  private pass(bytes: Uint8Array, direction: Direction): Uint8Array {
     const room = (this.options.cutAfterBytes ?? Number.POSITIVE_INFINITY) - this.bytesOnWire;
     this.bytesOnWire += bytes.length;
     const sent = room < bytes.length ? bytes.subarray(0, Math.max(0, room)) : bytes;
     const { faults } = this.options;
-    return faults ? Array.from(sent).flatMap((byte) => faults(byte, direction)) : Array.from(sent);
+    if (!faults) return sent.slice();
+    const through: number[] = [];
+    for (const byte of sent) through.push(...faults(byte, direction));
+    return Uint8Array.from(through);
   }
 
   private requireAlive(): void {
