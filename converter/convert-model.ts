@@ -9,7 +9,7 @@ import { verify } from './ir/verify.ts';
 import { opOf } from './ops/index.ts';
 import { opRules } from './ops/rules.ts';
 import { transposesLeft } from './passes/simplify-layout.ts';
-import { type DumpAfter, optimize } from './pipeline.ts';
+import { type DumpAfter, integerPasses, optimize, runPasses } from './pipeline.ts';
 import { calibrate } from './quant/calibrate.ts';
 import type { CalibrationMethod } from './quant/choose-range.ts';
 import { calibrationNeeded } from './quant/errors.ts';
@@ -79,7 +79,9 @@ export const defaultMethod: CalibrationMethod = 'mse';
 
 /** Whether the model holds integers already, so that it needs no calibration. */
 export function isQuantized(graph: Graph): boolean {
-  return graph.nodes.some((node) => node.inputs.some((name) => tensorOf(graph, name).type.quant !== undefined));
+  return graph.nodes.some((node) =>
+    node.inputs.some((name) => tensorOf(graph, name).type.quant !== undefined),
+  );
 }
 
 async function hex(bytes: Uint8Array): Promise<string> {
@@ -116,13 +118,19 @@ interface Quantized {
 
 async function quantized(float: Graph, options: ConvertOptions): Promise<Quantized> {
   const { calibration, engine, method = defaultMethod, onStage } = options;
-  if (!calibration || calibration.count === 0) throw calibrationNeeded(float.inputs.map((port) => port.shape));
+  if (!calibration || calibration.count === 0)
+    throw calibrationNeeded(float.inputs.map((port) => port.shape));
   onStage?.(`calibrating on ${calibration.count} samples`);
   const ranges = await calibrate(float, calibration.inputs, calibration.count, method);
   const graph = quantizeGraph(float, ranges, { perChannelFullyConnected: engine === 'aot' });
   verify(graph, 'quantized', opRules);
   onStage?.('comparing with float, layer by layer');
-  const noise = await signalToNoise(float, graph, calibration.inputs, Math.min(comparedSamples, calibration.count));
+  const noise = await signalToNoise(
+    float,
+    graph,
+    calibration.inputs,
+    Math.min(comparedSamples, calibration.count),
+  );
   const warnings =
     calibration.count < fewSamples
       ? [`only ${calibration.count} calibration samples; ${fewSamples} or more give steadier ranges`]
@@ -134,9 +142,13 @@ async function quantized(float: Graph, options: ConvertOptions): Promise<Quantiz
 async function prepare(source: Graph, options: ConvertOptions): Promise<Quantized & { float?: Graph }> {
   options.onStage?.('optimizing the graph');
   const optimized = optimize(source, options.dump);
-  if (isQuantized(optimized)) return { graph: optimized, noise: new Map(), warnings: [] };
-  if (options.quantize === 'float') return { graph: optimized, float: optimized, noise: new Map(), warnings: [] };
-  return { ...(await quantized(optimized, options)), float: optimized };
+  if (isQuantized(optimized)) {
+    return { graph: runPasses(optimized, integerPasses, options.dump), noise: new Map(), warnings: [] };
+  }
+  if (options.quantize === 'float')
+    return { graph: optimized, float: optimized, noise: new Map(), warnings: [] };
+  const made = await quantized(optimized, options);
+  return { ...made, graph: runPasses(made.graph, integerPasses, options.dump), float: optimized };
 }
 
 /**

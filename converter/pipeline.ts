@@ -4,6 +4,7 @@ import { print } from './ir/print.ts';
 import type { Graph } from './ir/types.ts';
 import { type Stage, verify } from './ir/verify.ts';
 import { opRules } from './ops/rules.ts';
+import { dropDeadChannels } from './passes/drop-dead-channels.ts';
 import { foldFactorsBackward, foldFactorsForward } from './passes/fold-channel-factors.ts';
 import { fuseActivations } from './passes/fuse-activations.ts';
 import { fusePads } from './passes/fuse-pads.ts';
@@ -50,15 +51,30 @@ export const passes: readonly Pass[] = [
   },
 ];
 
+/** Everything done to a quantized graph, in order; results stay the same bytes. */
+export const integerPasses: readonly Pass[] = [
+  {
+    name: 'drop-dead-channels',
+    reason: 'a channel whose weights are all zero costs time and flash for nothing',
+    stage: 'typed',
+    run: dropDeadChannels,
+  },
+];
+
 /** Called after each pass with its name and the graph as text, made only when asked for. */
 export type DumpAfter = (pass: string, text: () => string) => void;
 
-/** Runs every pass and verifies the graph after each. */
-export function optimize(graph: Graph, dump?: DumpAfter): Graph {
-  return passes.reduce((current, pass) => {
+/** Runs a list of passes and verifies the graph after each. */
+export function runPasses(graph: Graph, list: readonly Pass[], dump?: DumpAfter): Graph {
+  return list.reduce((current, pass) => {
     const next = pass.run(current);
     verify(next, pass.stage, opRules);
     dump?.(pass.name, () => print(next));
     return next;
   }, graph);
+}
+
+/** The imported graph, made ready for quantization or export. */
+export function optimize(graph: Graph, dump?: DumpAfter): Graph {
+  return runPasses(graph, passes, dump);
 }
