@@ -7,13 +7,13 @@
 export const mostNesting = 100;
 
 /** Messages in one file; every node, attribute, tensor and dimension is one. */
-export const mostMessages = 2_000_000;
+export const mostMessages = 800_000;
 
 /** Nodes after functions and branches are put in place. */
-export const mostNodes = 200_000;
+export const mostNodes = 120_000;
 
 /** Nodes of the graph that import makes. */
-export const mostMadeNodes = 500_000;
+export const mostMadeNodes = 400_000;
 
 /** Calls of functions within functions. */
 export const mostFunctionNesting = 32;

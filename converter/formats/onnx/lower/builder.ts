@@ -58,7 +58,7 @@ export class GraphBuilder {
    * A constant made from another, once for each `key`: many nodes may share weights, and a file must not be able
    * to multiply them.
    */
-  derive(source: Value, key: string, shape: Shape, make: () => TensorData): Value {
+  derive(source: Value, key: string, shape: Shape, make: () => TensorData, suffix = ''): Value {
     const known = this.derivedOf.get(source) ?? new Map<string, Value>();
     this.derivedOf.set(source, known);
     const earlier = known.get(key);
@@ -66,7 +66,8 @@ export class GraphBuilder {
     const { dtype } = source.type;
     this.derivedBytes += elementCount(shape) * 4;
     if (!(this.derivedBytes <= mostDerivedBytes)) throw derivedTooLarge(source.name, mostDerivedBytes);
-    const value: Value = { name: source.name, type: { dtype, shape }, data: make() };
+    const name = suffix === '' ? source.name : `${source.name.slice(0, 200)}${suffix}`;
+    const value: Value = { name, type: { dtype, shape }, data: make() };
     known.set(key, value);
     return value;
   }
@@ -116,8 +117,8 @@ export class NodeBuilder {
   }
 
   /** A constant computed from another; `key` tells what was done to it. */
-  derive(source: Value, key: string, shape: Shape, make: () => TensorData): Value {
-    return this.graph.derive(source, key, shape, make);
+  derive(source: Value, key: string, shape: Shape, make: () => TensorData, suffix = ''): Value {
+    return this.graph.derive(source, key, shape, make, suffix);
   }
 
   /** A new small constant, named after the node. */

@@ -28,7 +28,7 @@ function convAttributes({ strides, dilations, pads }: Window) {
 
 function zeroBias(build: NodeBuilder, filter: FloatConstant, filters: number): FloatConstant {
   const make = () => new Float32Array(filters);
-  return build.derive(filter, 'zero bias', [filters], make) as FloatConstant;
+  return build.derive(filter, 'zero bias', [filters], make, ':bias') as FloatConstant;
 }
 
 function weightsOf(node: LowerNode, build: NodeBuilder, rank: number): Weights {

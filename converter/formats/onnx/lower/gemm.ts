@@ -42,7 +42,7 @@ export function fullyConnected(
 ): Value {
   const units = weights.type.shape[0]!;
   const zeros = () => new Float32Array(units);
-  const own = bias ?? build.derive(weights, 'zero bias', [units], zeros);
+  const own = bias ?? build.derive(weights, 'zero bias', [units], zeros, ':bias');
   return build.emit('fullyConnected', [x, weights, own], { activation: 'none' });
 }
 
