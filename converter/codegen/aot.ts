@@ -102,13 +102,13 @@ class ConstantPool {
   readonly list: PlannedConstant[] = [];
   private readonly byContent = new Map<string, string>();
 
-  add(name: string, data: TensorData): string {
-    const text = constantArray(name, data);
-    const content = text.slice(text.indexOf('['));
-    const known = this.byContent.get(cTypeOf(data) + content);
+  add(wanted: string, data: TensorData): string {
+    const content = cTypeOf(data) + constantArray('', data);
+    const known = this.byContent.get(content);
     if (known !== undefined) return known;
-    this.byContent.set(cTypeOf(data) + content, name);
-    this.list.push({ name, text, bytes: data.byteLength });
+    const name = this.list.some((constant) => constant.name === wanted) ? `${wanted}_${this.list.length}` : wanted;
+    this.byContent.set(content, name);
+    this.list.push({ name, text: constantArray(name, data), bytes: data.byteLength });
     return name;
   }
 
