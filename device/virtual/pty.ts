@@ -10,6 +10,7 @@ export interface Pty {
   /** The device that other programs open. */
   readonly path: string;
   write(bytes: Uint8Array): void;
+  /** May be called twice. */
   close(): Promise<void>;
 }
 
@@ -23,6 +24,7 @@ export async function openPty(onData: (bytes: Uint8Array) => void, signal?: Abor
     const path = await ptyPath(child, signal);
     // While nobody has the device open, socat would read an error from it and end; this descriptor keeps it open.
     const holder = openSync(path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+    let closed = false;
     child.stdout.on('data', onData);
     child.stderr.resume();
     return {
@@ -31,7 +33,8 @@ export async function openPty(onData: (bytes: Uint8Array) => void, signal?: Abor
         if (child.stdin.writable) child.stdin.write(bytes);
       },
       close: async () => {
-        closeSync(holder);
+        if (!closed) closeSync(holder);
+        closed = true;
         await kill(child);
       },
     };

@@ -44,14 +44,30 @@ export function findProgram(
   });
 }
 
-export interface QemuOptions {
+export interface QemuImage {
   readonly binary: string;
   readonly machine: string;
   readonly flashFile: string;
   readonly flashAddress: number;
+}
+
+export interface QemuOptions extends QemuImage {
   onOutput(bytes: Uint8Array): void;
   /** QEMU ended by itself, as it does when the guest locks up; `message` is its last word. */
   onExit(message: string): void;
+}
+
+/** The guard with QEMU in its care: UART on standard input and output, the owner's life line on descriptor 3. */
+export function qemuCommand(image: QemuImage): { program: string; args: string[] } {
+  // QEMU reads a doubled comma as one.
+  const file = image.flashFile.replaceAll(',', ',,');
+  const load = `loader,file=${file},addr=0x${image.flashAddress.toString(16)},force-raw=on`;
+  const machine = ['-M', image.machine, '-nodefaults', '-display', 'none', '-monitor', 'none'];
+  // One nanosecond of guest time per instruction: time and profile are the same on every run.
+  const time = ['-icount', 'shift=0'];
+  const uart = ['-chardev', 'stdio,id=uart,signal=off', '-serial', 'chardev:uart'];
+  const args = [...machine, ...time, '-device', load, ...uart];
+  return { program: process.execPath, args: ['-e', GUARD, image.binary, ...args] };
 }
 
 /** One run of a flash image in QEMU, with its first UART on our pipes. */
@@ -61,29 +77,8 @@ export class QemuProcess {
   private stopped = false;
 
   constructor(options: QemuOptions) {
-    const args = [
-      '-M',
-      options.machine,
-      '-display',
-      'none',
-      '-monitor',
-      'none',
-      '-nodefaults',
-      // One nanosecond of guest time per instruction: time and profile are the same on every run.
-      '-icount',
-      'shift=0',
-      '-device',
-      // QEMU reads a doubled comma as one.
-      `loader,file=${options.flashFile.replaceAll(',', ',,')},addr=0x${options.flashAddress.toString(16)},force-raw=on`,
-      '-chardev',
-      'stdio,id=uart,signal=off',
-      '-serial',
-      'chardev:uart',
-    ];
-    this.child = spawn(process.execPath, ['-e', GUARD, options.binary, ...args], {
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-      windowsHide: true,
-    });
+    const { program, args } = qemuCommand(options);
+    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], windowsHide: true });
     const [input, output, errors, owner] = this.child.stdio as unknown as [
       Writable,
       Readable,

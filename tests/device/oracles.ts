@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findProgram } from '../../device/virtual/qemu-process.ts';
+
+/** Programs of others that these tests are run against; a test without its program is skipped and says so. */
+const venv = join(tmpdir(), 'oracle-venv', 'bin', 'python');
+export const python = process.env['TINYML_ORACLE_PYTHON'] ?? (existsSync(venv) ? venv : undefined);
+export const qemu = findProgram('qemu-system-arm');
+export const socat = findProgram('socat');
+export const stm32flash = findProgram('stm32flash');
+export const gcc = findProgram('gcc');
+export const armGcc = findProgram('arm-none-eabi-gcc');
+
+export interface Finished {
+  readonly code: number | null;
+  /** Standard output and error together. */
+  readonly text: string;
+}
+
+export function runProgram(program: string, args: readonly string[], timeoutMs = 60_000): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (text += String(bytes)));
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, text }));
+  });
+}
+
+/** Whether the oracle Python has a module. */
+export async function pythonHas(module: string): Promise<boolean> {
+  return python !== undefined && (await runProgram(python, ['-c', `import ${module}`])).code === 0;
+}
