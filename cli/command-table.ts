@@ -9,9 +9,19 @@ export interface CommandRow {
 /** Every command: one row, its module loaded only when it is called. */
 export const commandTable: readonly CommandRow[] = [
   {
+    name: 'deploy',
+    summary: 'convert, build, flash, verify on the board and benchmark, in one go',
+    load: () => import('./commands/deploy.ts'),
+  },
+  {
     name: 'convert',
     summary: 'quantize a model and write TFLite, C and a report',
     load: () => import('./commands/convert.ts'),
+  },
+  {
+    name: 'inspect',
+    summary: 'graph, operators, MACs, memory, and the boards a model fits',
+    load: () => import('./commands/inspect.ts'),
   },
   {
     name: 'run',
@@ -29,9 +39,34 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import('./commands/build.ts'),
   },
   {
+    name: 'flash',
+    summary: 'write firmware to a board and read it back',
+    load: () => import('./commands/flash.ts'),
+  },
+  {
+    name: 'verify',
+    summary: 'compare board and host, bit for bit',
+    load: () => import('./commands/verify.ts'),
+  },
+  {
+    name: 'bench',
+    summary: 'measure latency, instructions and memory on a board',
+    load: () => import('./commands/bench.ts'),
+  },
+  {
+    name: 'boards',
+    summary: 'list boards, show one, or run a virtual one',
+    load: () => import('./commands/boards.ts'),
+  },
+  {
     name: 'ports',
     summary: 'list serial ports and the boards behind them',
     load: () => import('./commands/ports.ts'),
+  },
+  {
+    name: 'monitor',
+    summary: 'show what a board prints',
+    load: () => import('./commands/monitor.ts'),
   },
   {
     name: 'ops',

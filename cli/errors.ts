@@ -281,3 +281,48 @@ export function engineNotBuilt(path: string, engine: string): TinymlError {
     hint: 'convert it with --engine aot to have tinyml build, flash and measure it',
   });
 }
+
+export function flashMethodMissing(board: string, ways: readonly string[]): TinymlError {
+  return new TinymlError({
+    code: 'E_FLASH_METHOD',
+    exit: 1,
+    what: `tinyml cannot do that to ${board} itself`,
+    measure: ways,
+    hint: 'tinyml build writes firmware.bin and firmware.hex for other tools; then give --port to measure',
+  });
+}
+
+export function noBoardFound(board: string, reach: string): TinymlError {
+  return new TinymlError({
+    code: 'E_NO_BOARD',
+    exit: 2,
+    what: `no port looks like a ${board}`,
+    measure: `its serial port: ${reach}`,
+    hint: 'plug it in, or name the port with --port; tinyml ports lists them',
+  });
+}
+
+export function severalBoardsFound(board: string, ports: readonly string[]): TinymlError {
+  return new TinymlError({
+    code: 'E_SEVERAL_BOARDS',
+    exit: 1,
+    what: `several ports look like a ${board}`,
+    measure: `ports: ${ports.join(', ')}`,
+    hint: `choose one, for example --port ${ports[0]}`,
+  });
+}
+
+export function badBoardsAction(action: string): TinymlError {
+  const actions = ['list', 'show', 'run'];
+  return wrongChoice('the action of boards', action, actions);
+}
+
+/** `where` names the output or layer that differs first. */
+export function notBitExact(board: string, where: string): TinymlError {
+  return new TinymlError({
+    code: 'E_NOT_BIT_EXACT',
+    exit: 3,
+    what: `${board} does not compute what this machine does: ${where}`,
+    hint: 'tinyml verify DIR --layers names the first layer that differs',
+  });
+}

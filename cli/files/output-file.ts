@@ -63,6 +63,13 @@ function statsAt(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
 }
 
+/** Like mkdir -p, but ends in every case: Node's own goes round for ever where a parent cannot hold folders (/proc). */
+function makeFolders(path: string): void {
+  const missing: string[] = [];
+  for (let folder = path; !existsSync(folder); folder = dirname(folder)) missing.push(folder);
+  for (const folder of missing.reverse()) mkdirSync(folder);
+}
+
 /** Where a write through a symbolic link lands. */
 function finalPath(path: string): string {
   const absolute = resolve(path);
@@ -90,7 +97,7 @@ export function writeFileAtomically(path: string, content: FileContent, lifetime
     const target = finalPath(path);
     const existing = statsAt(target);
     if (existing && !existing.isFile()) throw outputNotPlain(path, describeStats(existing));
-    mkdirSync(dirname(target), { recursive: true });
+    makeFolders(dirname(target));
     for (const leftover of abandonedBeside(target)) removeQuietly(leftover);
     const temporary = temporaryBeside(target);
     const withdraw = lifetime.onEnd(() => removeQuietly(temporary));
@@ -115,7 +122,7 @@ function inside(folder: string, name: string): string {
 function writeTree(folder: string, files: ReadonlyMap<string, FileContent>): void {
   for (const [name, content] of files) {
     const path = inside(folder, name);
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     writeDurably(path, content);
   }
 }
@@ -143,7 +150,7 @@ export function writeFolderAtomically(
     const existing = statsAt(target);
     if (existing && !existing.isDirectory()) throw outputNotPlain(path, describeStats(existing));
     for (const name of files.keys()) refuseInputs(inside(target, name), options.inputs);
-    mkdirSync(dirname(target), { recursive: true });
+    makeFolders(dirname(target));
     const temporary = temporaryBeside(target);
     const withdraw = lifetime.onEnd(() => removeQuietly(temporary));
     try {
@@ -202,7 +209,7 @@ function moveInto(target: string, temporary: string, files: ReadonlyMap<string, 
     if (statsAt(path)?.isDirectory()) throw outputNotPlain(path, 'a folder');
   }
   for (const name of files.keys()) {
-    mkdirSync(dirname(join(target, name)), { recursive: true });
+    makeFolders(dirname(join(target, name)));
     renameSync(join(temporary, name), join(target, name));
   }
 }

@@ -11,12 +11,17 @@ interface ModelSize {
   readonly layers: readonly unknown[];
 }
 
-export function needsOf({ weightsBytes, arenaBytes, layers }: ModelSize): ModelNeeds {
+function needsOf({ weightsBytes, arenaBytes, layers }: ModelSize): ModelNeeds {
   return { weightsBytes, arenaBytes, layers: layers.length, stackBytes };
+}
+
+/** Bytes of flash and RAM by which a model is at least too big for a board. */
+export function shortageOn(board: Board, model: ModelSize): { flash: number; ram: number } {
+  return memoryShortage(firmwareFacts(board), needsOf(model));
 }
 
 /** Throws E_MODEL_TOO_BIG with the bytes over, before anything is built. */
 export function refuseTooBig(board: Board, model: ModelSize): void {
-  const over = memoryShortage(firmwareFacts(board), needsOf(model));
+  const over = shortageOn(board, model);
   if (over.flash > 0 || over.ram > 0) throw modelTooBig(board.id, over);
 }

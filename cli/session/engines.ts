@@ -65,14 +65,14 @@ function shapeFor(shape: Shape, count: number): Shape {
   return count === 1 ? shape : [count, ...shape.slice(1)];
 }
 
-/** Float results of a model's own graph. */
-async function runFloat(
+/** Float results of a model's own optimized graph. */
+export async function runFloat(
   context: Context,
   model: OpenModel,
+  graph: Graph,
   inputs: readonly InputSamples[],
 ): Promise<EngineRun> {
   if (isQuantized(model.graph)) throw engineNeedsFloat(model.name);
-  const graph = optimize(model.graph);
   const count = inputs[0]?.count ?? 0;
   await context.lifetime.breathe();
   const real = await evaluateFloat(graph, floatBatch(inputs), count);
@@ -89,7 +89,7 @@ export type SampleRunner = (
 ) => Promise<TensorData[][]>;
 
 /** Results of the converted model, as its own type where the model came quantized, otherwise as real numbers. */
-export async function runConverted(
+async function runConverted(
   engine: EngineName,
   model: OpenModel,
   converted: ConvertedModel,
@@ -113,6 +113,18 @@ export async function runConverted(
   return { engine, outputs, real };
 }
 
+/** Results of the integer reference evaluation. */
+export function runReference(
+  context: Context,
+  model: OpenModel,
+  converted: ConvertedModel,
+  inputs: readonly InputSamples[],
+): Promise<EngineRun> {
+  return runConverted('int8', model, converted, inputs, ({ graph }, samples) =>
+    runIntegers(context, graph, samples.length, (n) => [...samples[n]!]),
+  );
+}
+
 /** Runs samples through one engine, converting a float model first where the engine needs it. */
 export async function runEngine(
   context: Context,
@@ -122,16 +134,10 @@ export async function runEngine(
   board: SampleRunner,
 ): Promise<EngineRun> {
   const engine = engineFor(model, choice);
-  if (engine === 'float') return runFloat(context, model, inputs);
+  if (engine === 'float') return runFloat(context, model, optimize(model.graph), inputs);
   const converted = await convertOpenModel(context, model, { calib: choice.calib });
-  const reference: SampleRunner = ({ graph }, samples) =>
-    runIntegers(context, graph, samples.length, (n) => [...samples[n]!]);
+  if (engine === 'int8') return runReference(context, model, converted, inputs);
   const host: SampleRunner = async ({ files, graph }, samples) =>
     runOnHost(context, await compileForHost(context, files), graph, samples);
-  const runners: Readonly<Record<Exclude<EngineName, 'float'>, SampleRunner>> = {
-    int8: reference,
-    c: host,
-    board,
-  };
-  return runConverted(engine, model, converted, inputs, runners[engine]);
+  return runConverted(engine, model, converted, inputs, engine === 'c' ? host : board);
 }

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Board, firmwareFacts } from '../../boards/load.ts';
+import type { ConvertedModel } from '../../converter/convert-model.ts';
 import { elfSizes, type ImageSizes } from '../../firmware-templates/elf-sizes.ts';
 import { linkOverflow } from '../../firmware-templates/fit.ts';
 import {
@@ -29,6 +30,20 @@ export interface FirmwareModel {
   readonly arenaBytes: number;
   readonly layers: readonly unknown[];
   readonly optimize: 'speed' | 'size';
+}
+
+const isSource = (name: string) => /\.[ch]$/.test(name);
+
+/** The C of a converted model, whole: kernels included. */
+export function firmwareModelOf(
+  name: string,
+  { files, weightsBytes, arenaBytes, layers }: ConvertedModel,
+  optimize: 'speed' | 'size',
+): FirmwareModel {
+  const sources = [...files]
+    .filter(([path]) => isSource(path))
+    .map(([path, text]) => [path, String(text)] as const);
+  return { name, sources: new Map(sources), weightsBytes, arenaBytes, layers, optimize };
 }
 
 export interface Firmware {

@@ -1,0 +1,102 @@
+import { statSync } from 'node:fs';
+import type { Board } from '../../boards/load.ts';
+import { chooseBoard } from '../board-choice.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
+import {
+  boardOption,
+  calibOption,
+  countUpTo,
+  inputShapeOption,
+  optimizeOption,
+  portOption,
+} from '../options.ts';
+import { renderBench, renderProfile } from '../report/bench-table.ts';
+import { type BenchSubject, connectBench, measureBoard } from '../session/bench-board.ts';
+import { flashBoard, withBoard } from '../session/board-link.ts';
+import { convertOpenModel } from '../session/convert.ts';
+import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
+import { type FlashImage, firmwareOf, subjectOf } from '../session/folder-bench.ts';
+import { readModelFolder } from '../session/model-folder.ts';
+import { type InputShapes, openModel } from '../session/open-model.ts';
+
+interface BenchOptions {
+  readonly board: string;
+  readonly port?: string;
+  readonly calib?: string;
+  readonly runs: number;
+  readonly profile?: boolean;
+  readonly optimize: 'speed' | 'size';
+  readonly inputShape?: InputShapes;
+}
+
+interface Prepared {
+  readonly subject: BenchSubject;
+  /** Absent where the board holds the firmware and only its sizes are wanted. */
+  readonly image: FlashImage;
+  /** A model was named, so whatever the board holds is replaced. */
+  readonly mustFlash: boolean;
+}
+
+async function prepare(
+  context: Context,
+  path: string,
+  board: Board,
+  options: BenchOptions,
+): Promise<Prepared> {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    const folder = readModelFolder(path);
+    return { subject: subjectOf(folder), image: await firmwareOf(context, board, folder), mustFlash: false };
+  }
+  const model = openModel(context, path, options.inputShape);
+  const converted = await convertOpenModel(context, model, options);
+  const { graph, tflite, layers } = converted;
+  const image = await context.output.step(`build for ${board.id}`, () =>
+    buildFirmware(context, board, firmwareModelOf(model.name, converted, options.optimize)),
+  );
+  return { subject: { name: model.path, engine: 'aot', graph, tflite, layers }, image, mustFlash: true };
+}
+
+export const command = defineCommand<BenchOptions>({
+  usage: '<dir-or-model>',
+  description:
+    'Measures latency, instructions and memory on a board. A model is converted, built and flashed first; of a ' +
+    'folder made by convert, the firmware must be on a real board already, while a virtual one is flashed by itself.',
+  examples: [
+    'tinyml bench out --profile',
+    'tinyml bench model.tflite',
+    'tinyml bench out --port /dev/ttyACM0 --runs 100',
+  ],
+  options: [
+    boardOption,
+    portOption,
+    calibOption,
+    {
+      flags: '--runs <n>',
+      help: 'inferences to measure',
+      parse: countUpTo(100_000),
+      fallback: 10,
+      setting: 'runs',
+    },
+    { flags: '--profile', help: 'show the time of each layer' },
+    optimizeOption,
+    inputShapeOption,
+  ],
+  async run(context, [path = ''], options) {
+    const { output } = context;
+    const board = chooseBoard(options.board);
+    const { subject, image, mustFlash } = await prepare(context, path, board, options);
+    const report = await withBoard(context, board, options.port, async (link) => {
+      if (link.isFresh || mustFlash) {
+        await output.step(`flash ${board.id}`, (progress) => flashBoard(context, link, image.bin, progress));
+      }
+      const client = await connectBench(context, link, subject);
+      const choice = { runs: options.runs, sizes: image.sizes };
+      return output.step('measure', (progress) => measureBoard(client, link, subject, choice, progress));
+    });
+    output.result(report, () =>
+      options.profile ? `${renderBench(report)}\n\n${renderProfile(report)}` : renderBench(report),
+    );
+    return 0;
+  },
+});

@@ -1,0 +1,112 @@
+import type { ConvertedModel } from '../../converter/convert-model.ts';
+import { chooseBoard } from '../board-choice.ts';
+import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
+import {
+  boardOption,
+  calibOption,
+  countUpTo,
+  inputShapeOption,
+  optimizeOption,
+  portOption,
+} from '../options.ts';
+import { type DeployReport, renderDeploy } from '../report/deploy-table.ts';
+import { type Accuracy, measureAccuracy } from '../session/accuracy.ts';
+import { connectBench, measureBoard, verifyBoard } from '../session/bench-board.ts';
+import { refuseTooBig } from '../session/board-fit.ts';
+import { flashBoard, withBoard } from '../session/board-link.ts';
+import { convertOpenModel } from '../session/convert.ts';
+import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
+import { reportOf, writeModelFolder } from '../session/model-folder.ts';
+import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
+
+interface DeployOptions {
+  readonly output?: string;
+  readonly board: string;
+  readonly port?: string;
+  readonly calib?: string;
+  readonly data?: string;
+  readonly runs: number;
+  readonly optimize: 'speed' | 'size';
+  readonly inputShape?: InputShapes;
+}
+
+const verifiedVectors = 8;
+
+async function accuracyOf(
+  context: Context,
+  model: OpenModel,
+  converted: ConvertedModel,
+  options: DeployOptions,
+): Promise<Accuracy | undefined> {
+  const path = options.data ?? options.calib;
+  if (path === undefined) return undefined;
+  return context.output.step('measure accuracy', () => measureAccuracy(context, model, converted, path));
+}
+
+export const command = defineCommand<DeployOptions>({
+  usage: '<model>',
+  description:
+    'Takes a model to a measured board: converts and builds it, flashes it, compares the board with this machine bit ' +
+    'for bit, and measures it. The default board is an emulated one that starts by itself.',
+  examples: [
+    'tinyml deploy model.onnx --calib data.npz',
+    'tinyml deploy model.onnx --calib data.npz --board nucleo-f446re --port /dev/ttyUSB0 -o out',
+  ],
+  options: [
+    calibOption,
+    {
+      flags: '--data <data>',
+      help: 'labelled samples to measure accuracy on (default: those of --calib, if it has x and y)',
+    },
+    boardOption,
+    portOption,
+    { flags: '-o, --output <dir>', help: 'keep the converted model in this folder' },
+    {
+      flags: '--runs <n>',
+      help: 'inferences to measure',
+      parse: countUpTo(100_000),
+      fallback: 10,
+      setting: 'runs',
+    },
+    optimizeOption,
+    inputShapeOption,
+  ],
+  async run(context, [path = ''], options) {
+    const { output } = context;
+    const board = chooseBoard(options.board);
+    const model = openModel(context, path, options.inputShape);
+    const converted = await convertOpenModel(context, model, options);
+    refuseTooBig(board, converted);
+    const conversion = reportOf(model, converted, options);
+    if (options.output !== undefined)
+      writeModelFolder(context, options.output, conversion, converted, [path]);
+    const accuracy = await accuracyOf(context, model, converted, options);
+    const firmware = await output.step(`build for ${board.id}`, () =>
+      buildFirmware(context, board, firmwareModelOf(model.name, converted, options.optimize)),
+    );
+    const { graph, tflite, layers } = converted;
+    const subject = { name: model.path, engine: 'aot', graph, tflite, layers };
+    const onBoard = await withBoard(context, board, options.port, async (link) => {
+      await output.step(`flash ${board.id}`, (progress) => flashBoard(context, link, firmware.bin, progress));
+      const client = await connectBench(context, link, subject);
+      const vectors = { vectors: verifiedVectors, allLayers: false };
+      const verify = await output.step('verify', (progress) =>
+        verifyBoard(context, client, subject, vectors, progress),
+      );
+      const choice = { runs: options.runs, sizes: firmware.sizes };
+      const bench = await output.step('measure', (progress) =>
+        measureBoard(client, link, subject, choice, progress),
+      );
+      return { verify, bench };
+    });
+    const report: DeployReport = {
+      board: board.id,
+      accuracy: accuracy ?? null,
+      convert: conversion,
+      ...onBoard,
+    };
+    output.result(report, () => renderDeploy(report, board, output.style));
+    return report.verify.bitExact ? 0 : 3;
+  },
+});

@@ -1,0 +1,36 @@
+import { type Board, dataRam } from '../../boards/load.ts';
+import type { Accuracy } from '../session/accuracy.ts';
+import type { BenchReport, VerifyReport } from '../session/bench-board.ts';
+import type { ModelReport } from '../session/model-folder.ts';
+import { benchPairs, renderProfile } from './bench-table.ts';
+import { formatBytes, formatCount, formatPercent } from './format.ts';
+import type { Style } from './style.ts';
+import { renderPairs } from './table.ts';
+import { renderVerdict } from './verdict.ts';
+
+export interface DeployReport {
+  readonly board: string;
+  readonly accuracy: Accuracy | null;
+  readonly convert: ModelReport;
+  readonly verify: VerifyReport;
+  readonly bench: BenchReport;
+}
+
+function accuracyText({ metric, n, float, int8 }: Accuracy): string {
+  const show = (value: number) => (metric === 'top-1' ? formatPercent(value) : value.toFixed(4));
+  const pair = float === null ? `int8 ${show(int8)}` : `float ${show(float)}, int8 ${show(int8)}`;
+  return `${pair} (${metric}, ${formatCount(n)} samples)`;
+}
+
+/** The one result of a deployment: what the model is worth, what it costs, where the time goes, and whether it is exact. */
+export function renderDeploy(report: DeployReport, board: Board, style: Style): string {
+  const { accuracy, convert, verify, bench } = report;
+  const room = `${formatBytes(board.chip.flash.bytes)} flash, ${formatBytes(dataRam(board.chip).bytes)} RAM`;
+  const pairs = renderPairs([
+    ['model', `${convert.model.path} (${formatCount(convert.macs)} MACs, ${convert.quantize})`],
+    ['board', `${board.name} (${board.chip.name}, ${room})`],
+    ...(accuracy ? [['accuracy', accuracyText(accuracy)] as const] : []),
+    ...benchPairs(bench),
+  ]);
+  return ['', renderProfile(bench), '', pairs, '', renderVerdict(verify, style)].join('\n');
+}

@@ -1,0 +1,137 @@
+import { type Board, dataRam } from '../../boards/load.ts';
+import { type FlashReport, flashStm32, type Stm32Target } from '../../device/stm32-bootloader/flash-stm32.ts';
+import { listPorts } from '../../device/transport/list-ports.ts';
+import { openTransport } from '../../device/transport/open-transport.ts';
+import type { Transport } from '../../device/transport/transport.ts';
+import {
+  startVirtualStm32,
+  type VirtualBoard,
+  type VirtualStm32Options,
+} from '../../device/virtual/start-virtual-stm32.ts';
+import type { Context } from '../context.ts';
+import { flashMethodMissing, noBoardFound, severalBoardsFound } from '../errors.ts';
+import type { Progress } from '../output.ts';
+
+/** A board that can be talked to. Closed at the end of the command in any case. */
+export interface BoardLink {
+  readonly board: Board;
+  readonly transport: Transport;
+  /** Whether tinyml started the board itself, so that nothing is on it yet. */
+  readonly isFresh: boolean;
+  close(): Promise<void>;
+}
+
+/** What the flasher has to know of a board's chip. */
+function targetOf({ chip }: Board): Stm32Target {
+  return {
+    chipId: chip.bootloader.chipId,
+    flashAddress: chip.flash.origin,
+    flashBytes: chip.flash.bytes,
+    sectors: chip.flash.sectors.map((bytes) => ({ count: 1, bytes })),
+  };
+}
+
+export type VirtualChoice = Pick<VirtualStm32Options, 'pty' | 'boot' | 'port' | 'flashFile'>;
+
+/** Starts the emulator of a virtual board; it ends with the command. */
+export async function startVirtualBoard(
+  context: Context,
+  board: Board,
+  choice: VirtualChoice = {},
+): Promise<VirtualBoard> {
+  const { emulator, chip } = board;
+  if (!emulator) throw flashMethodMissing(board.id, ['it is a real board; only virtual ones can be started']);
+  const target = targetOf(board);
+  const virtual = await startVirtualStm32({
+    ...choice,
+    flashBytes: chip.flash.bytes,
+    sramBytes: dataRam(chip).bytes,
+    chipId: target.chipId,
+    sectors: target.sectors,
+    qemuBinary: emulator.program,
+    qemuMachine: emulator.machine,
+    signal: context.lifetime.signal,
+    onNote: (text) => context.output.detail(`${board.id}: ${text}`),
+  });
+  context.lifetime.onEnd(() => virtual.close());
+  return virtual;
+}
+
+/** The one port behind which a board of this kind is plugged in, by its USB ids. */
+async function findPort(board: Board): Promise<string> {
+  const matches = (await listPorts()).filter((port) =>
+    board.usb.some(
+      ({ vid, pid }) =>
+        vid === Number.parseInt(port.vendorId ?? '', 16) && pid === Number.parseInt(port.productId ?? '', 16),
+    ),
+  );
+  const paths = matches.map((port) => port.path);
+  if (paths.length > 1) throw severalBoardsFound(board.id, paths);
+  if (paths[0] === undefined) throw noBoardFound(board.id, board.serial.reach);
+  return paths[0];
+}
+
+/** Opens the board's port: the one given, the one found by USB ids, or that of a virtual board started here. */
+export async function openBoard(
+  context: Context,
+  board: Board,
+  port: string | undefined,
+): Promise<BoardLink> {
+  const isFresh = port === undefined && board.emulator !== undefined;
+  const virtual = isFresh ? await startVirtualBoard(context, board) : undefined;
+  const name = port ?? virtual?.ports[0] ?? (await findPort(board));
+  const transport = await openTransport(name, {
+    baud: board.serial.baud,
+    signal: context.lifetime.signal,
+    onWarning: (text) => context.output.warn(text),
+  });
+  const withdraw = context.lifetime.onEnd(() => transport.close());
+  return {
+    board,
+    transport,
+    isFresh,
+    async close() {
+      withdraw();
+      await transport.close();
+      await virtual?.close();
+    },
+  };
+}
+
+/** Runs `work` with an open board and closes it after, also when the work fails. */
+export async function withBoard<T>(
+  context: Context,
+  board: Board,
+  port: string | undefined,
+  work: (link: BoardLink) => Promise<T>,
+): Promise<T> {
+  const link = await openBoard(context, board, port);
+  try {
+    return await work(link);
+  } finally {
+    await link.close();
+  }
+}
+
+/** Writes an image through the boot loader and reads it back. */
+export function flashBoard(
+  context: Context,
+  link: BoardLink,
+  image: Uint8Array,
+  progress: Progress,
+): Promise<FlashReport> {
+  const { board, transport } = link;
+  if (!board.flash.some(({ method }) => method === 'stm32-uart')) {
+    throw flashMethodMissing(
+      board.id,
+      board.flash.map(({ how }) => how),
+    );
+  }
+  return flashStm32(transport, image, {
+    target: targetOf(board),
+    baud: board.serial.baud,
+    signal: context.lifetime.signal,
+    onProgress: ({ phase, done, total }) =>
+      progress(`${phase} ${total > 0 ? Math.floor((100 * done) / total) : 0} %`),
+  });
+}

@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Board } from '../../boards/load.ts';
+import { elfSizes, type ImageSizes } from '../../firmware-templates/elf-sizes.ts';
+import type { Context } from '../context.ts';
+import { engineNotBuilt } from '../errors.ts';
+import { readInputFile } from '../files/input-file.ts';
+import type { BenchSubject } from './bench-board.ts';
+import { buildFirmware } from './firmware.ts';
+import { firmwareName, type ModelFolder } from './model-folder.ts';
+
+const imageLimit = 67_108_864;
+
+export interface FlashImage {
+  readonly bin: Uint8Array;
+  readonly sizes: ImageSizes;
+}
+
+export function subjectOf(folder: ModelFolder): BenchSubject {
+  const { report, graph, tflite } = folder;
+  return { name: report.model.path, engine: report.engine, graph, tflite, layers: report.layers };
+}
+
+/** The firmware of a model folder for a board: what `tinyml build` left there, otherwise built now. */
+export async function firmwareOf(context: Context, board: Board, folder: ModelFolder): Promise<FlashImage> {
+  const { report, sources, path } = folder;
+  if (report.engine !== 'aot') throw engineNotBuilt(path, report.engine);
+  const built = join(path, firmwareName, board.id);
+  if (existsSync(join(built, 'firmware.bin'))) {
+    const read = (name: string) =>
+      readInputFile(join(built, name), { expected: 'firmware', limit: imageLimit }).bytes;
+    return { bin: read('firmware.bin'), sizes: elfSizes(read('firmware.elf')) };
+  }
+  return context.output.step(`build for ${board.id}`, () =>
+    buildFirmware(context, board, { ...report, name: report.model.path, sources }),
+  );
+}
