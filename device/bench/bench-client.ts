@@ -1,44 +1,18 @@
-import {
-  badAnswer,
-  badTimer,
-  boardSilent,
-  excerpt,
-  inputSizeWrong,
-  wrongFirmware,
-  wrongModel,
-} from '../errors.ts';
+import { badAnswer, badTimer, boardStuck, inputSizeWrong } from '../errors.ts';
 import { discardInput, type Transport } from '../transport/transport.ts';
 import { defaultWiring, holdInReset, releaseReset, type Wiring } from '../transport/wiring.ts';
 import { type Answer, BenchLink } from './bench-link.ts';
 import { BodyReader } from './body-reader.ts';
 import { crc32 } from './crc32.ts';
-import { ANSWER_BIT, BODY_LIMIT, PROTOCOL_VERSION, READY, REQUEST } from './frames.ts';
-import { type BoardHello, helloVersion, parseHello } from './hello.ts';
-
-/** All waits of the client, in milliseconds. */
-export interface BenchTimeouts {
-  readonly resetHoldMs: number;
-  /** From reset to the first sensible word, all attempts together. */
-  readonly connectMs: number;
-  /** Between two hellos while connecting. */
-  readonly helloMs: number;
-  /** For an answer that needs no work, before the request is repeated, and in all. */
-  readonly answerMs: number;
-  readonly answerTotalMs: number;
-  /** The same for an inference. */
-  readonly runMs: number;
-  readonly runTotalMs: number;
-}
-
-const defaultTimeouts: BenchTimeouts = {
-  resetHoldMs: 20,
-  connectMs: 10_000,
-  helloMs: 400,
-  answerMs: 250,
-  answerTotalMs: 10_000,
-  runMs: 1_000,
-  runTotalMs: 120_000,
-};
+import { REQUEST } from './frames.ts';
+import type { BoardHello } from './hello.ts';
+import {
+  type BenchTimeouts,
+  checkHello,
+  defaultTimeouts,
+  type Expectations,
+  meetBoard,
+} from './meet-board.ts';
 
 export interface BenchOptions {
   readonly baud?: number;
@@ -46,12 +20,7 @@ export interface BenchOptions {
   readonly reset?: boolean;
   readonly wiring?: Wiring;
   /** Checked against hello: E_WRONG_MODEL, E_WRONG_FIRMWARE, E_BAD_TIMER. */
-  readonly expected?: {
-    /** Sixteen hexadecimal digits. */
-    readonly modelHash?: string;
-    readonly board?: string;
-    readonly clockHz?: number;
-  };
+  readonly expected?: Expectations;
   readonly timeouts?: Partial<BenchTimeouts>;
   readonly signal?: AbortSignal;
 }
@@ -82,13 +51,19 @@ const LOAD_HEAD = 5;
 const SMALLEST_CHUNK = 64;
 const LARGEST_CHUNK = 1_016;
 const LOAD_ATTEMPTS = 3;
+const TRANSFER_ATTEMPTS = 24;
 const PROFILE_CHUNK = 128;
 const SATURATED = 0xffffffff;
 /** Between what the board's clock and ours say, on top of a share of the time itself. */
 const CLOCK_SLACK_MS = 100;
 const CLOCK_SLACK_SHARE = 1.05;
-const CLOCK_TOLERANCE = 0.02;
-const BOOTLOADER_BYTES = new Set([0x79, 0x1f]);
+
+/** A part of a tensor on its way to or from the board. */
+interface Transfer {
+  request(offset: number, length: number): Uint8Array;
+  /** False to ask for the same part again. */
+  accept(answer: Uint8Array, offset: number, length: number): boolean;
+}
 
 /** Talks to the benchmark firmware (docs/bench-protocol.md, version 1). */
 export class BenchClient {
@@ -113,7 +88,8 @@ export class BenchClient {
     const baud = options.baud ?? 115_200;
     const wiring = options.wiring ?? defaultWiring;
     await transport.setBaud(baud, 'none');
-    if ((options.reset ?? true) && transport.hasSignals) {
+    const reset = (options.reset ?? true) && transport.hasSignals;
+    if (reset) {
       await holdInReset(transport, wiring, 'flash');
       await transport.clock.sleep(timeouts.resetHoldMs, options.signal);
     }
@@ -121,7 +97,7 @@ export class BenchClient {
     // Also without a reset: opening a serial port raises both lines, which with this wiring is a reset that never ends.
     await releaseReset(transport, wiring, 'flash');
     const link = new BenchLink(transport, baud, options.signal);
-    const hello = await meet(link, timeouts);
+    const hello = await meetBoard(link, timeouts, reset);
     checkHello(hello, transport.name, options.expected ?? {});
     return new BenchClient(link, hello, timeouts);
   }
@@ -135,11 +111,23 @@ export class BenchClient {
   async loadInput(index: number, bytes: Uint8Array): Promise<void> {
     const wanted = this.hello.inputBytes[index];
     if (bytes.length !== wanted) throw inputSizeWrong(index, bytes.length, wanted);
-    for (let offset = 0; offset < bytes.length; ) {
-      const part = bytes.subarray(offset, offset + this.chunk);
-      await this.loadPart(index, offset, part);
-      offset += part.length;
-    }
+    const step = `take input ${index}`;
+    let damaged = 0;
+    await this.transfer(REQUEST.load, step, bytes.length, {
+      request: (offset, length) => {
+        const head = new Uint8Array(LOAD_HEAD);
+        head[0] = index;
+        new DataView(head.buffer).setUint32(1, offset, true);
+        return Buffer.concat([head, bytes.subarray(offset, offset + length)]);
+      },
+      accept: (answer, offset, length) => {
+        const reader = new BodyReader(answer);
+        const sum = reader.u32();
+        if (reader.exact && sum === crc32(bytes.subarray(offset, offset + length))) return true;
+        if (++damaged < LOAD_ATTEMPTS) return false;
+        throw badAnswer(this.link.transport.name, step, 'its memory does not hold what was sent');
+      },
+    });
   }
 
   /** Ticks of one inference on the loaded input, which is used up unless hello says that it is kept. */
@@ -159,22 +147,25 @@ export class BenchClient {
   }
 
   async readOutput(index: number): Promise<Uint8Array> {
-    const size = this.hello.outputBytes[index] ?? 0;
-    const bytes = new Uint8Array(size);
-    for (let offset = 0; offset < size; ) {
-      const length = Math.min(this.chunk, BODY_LIMIT, size - offset);
-      const body = new Uint8Array(7);
-      const view = new DataView(body.buffer);
-      body[0] = index;
-      view.setUint32(1, offset, true);
-      view.setUint16(5, length, true);
-      const answer = await this.ask(REQUEST.read, body, `read output ${index}`);
-      if (answer.body.length !== length) {
-        throw badAnswer(this.link.transport.name, `read output ${index}`, `${answer.body.length} bytes`);
-      }
-      bytes.set(answer.body, offset);
-      offset += length;
-    }
+    const bytes = new Uint8Array(this.hello.outputBytes[index] ?? 0);
+    const step = `read output ${index}`;
+    await this.transfer(REQUEST.read, step, bytes.length, {
+      request: (offset, length) => {
+        const body = new Uint8Array(7);
+        const view = new DataView(body.buffer);
+        body[0] = index;
+        view.setUint32(1, offset, true);
+        view.setUint16(5, length, true);
+        return body;
+      },
+      accept: (answer, offset, length) => {
+        if (answer.length !== length) {
+          throw badAnswer(this.link.transport.name, step, `${answer.length} bytes`);
+        }
+        bytes.set(answer, offset);
+        return true;
+      },
+    });
     return bytes;
   }
 
@@ -244,19 +235,24 @@ export class BenchClient {
     for (const [index, bytes] of inputs.entries()) await this.loadInput(index, bytes);
   }
 
-  private async loadPart(index: number, offset: number, part: Uint8Array): Promise<void> {
-    const body = new Uint8Array(LOAD_HEAD + part.length);
-    body[0] = index;
-    new DataView(body.buffer).setUint32(1, offset, true);
-    body.set(part, LOAD_HEAD);
-    const step = `take input ${index}`;
-    for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
-      const { body: answer } = await this.ask(REQUEST.load, body, step);
-      const reader = new BodyReader(answer);
-      const sum = reader.u32();
-      if (reader.exact && sum === crc32(part)) return;
+  /** Moves bytes in parts; where a part does not get through, smaller ones are tried, of which fewer are hit. */
+  private async transfer(type: number, step: string, total: number, move: Transfer): Promise<void> {
+    const repeatMs = this.timeouts.answerMs + this.chunk * this.link.msPerByte;
+    let failures = 0;
+    for (let offset = 0; offset < total; ) {
+      const length = Math.min(this.chunk, total - offset);
+      const exchange = { type, body: move.request(offset, length), step, repeatMs, totalMs: repeatMs };
+      const answer = await this.link.attempt(exchange);
+      if (!answer) {
+        if (++failures === TRANSFER_ATTEMPTS)
+          throw boardStuck(this.link.transport.name, step, failures * repeatMs);
+        this.link.repeats++;
+        this.chunk = Math.max(SMALLEST_CHUNK, this.chunk >> 1);
+      } else if (move.accept(answer.body, offset, length)) {
+        failures = 0;
+        offset += length;
+      }
     }
-    throw badAnswer(this.link.transport.name, step, 'its memory does not hold what was sent');
   }
 
   private async readLayers(type: number, step: string): Promise<number[]> {
@@ -279,23 +275,20 @@ export class BenchClient {
     return values;
   }
 
-  /** On a link that needed a repetition, frames become smaller, so that fewer are hit. */
-  private async ask(
+  private ask(
     type: number,
     body: Uint8Array,
     step: string,
     kind: 'answer' | 'work' = 'answer',
   ): Promise<Answer> {
     const { answerMs, answerTotalMs, runMs, runTotalMs } = this.timeouts;
-    const answer = await this.link.ask({
+    return this.link.ask({
       type,
       body,
       step,
       repeatMs: kind === 'work' ? runMs : answerMs,
       totalMs: kind === 'work' ? runTotalMs : answerTotalMs,
     });
-    if (answer.repeats > 0) this.chunk = Math.max(SMALLEST_CHUNK, this.chunk >> 1);
-    return answer;
   }
 
   private plausible(ticks: bigint, elapsedMs: number): number {
@@ -315,62 +308,5 @@ export class BenchClient {
       const took = `${ms.toFixed(0)} ms by its clock, ${elapsedMs.toFixed(0)} ms by ours`;
       throw badTimer(this.link.transport.name, `an inference took ${took}`);
     }
-  }
-}
-
-/** Asks until the board says what it is, or until it is clear that it will not. */
-async function meet(link: BenchLink, timeouts: BenchTimeouts): Promise<BoardHello> {
-  const { clock, name } = link.transport;
-  const until = clock.now() + timeouts.connectMs;
-  while (clock.now() < until) {
-    const seq = await link.send(REQUEST.hello, new Uint8Array(0));
-    const next = Math.min(until, clock.now() + timeouts.helloMs);
-    do {
-      for (const frame of await link.listen(next - clock.now())) {
-        const answers = frame.type === (REQUEST.hello | ANSWER_BIT) && frame.seq === seq;
-        if (frame.type === READY || answers) return readHello(frame.body, name);
-        link.checkUnasked(frame, 'start');
-      }
-    } while (clock.now() < next);
-  }
-  throw explainSilence(link);
-}
-
-function readHello(body: Uint8Array, port: string): BoardHello {
-  const version = helloVersion(body);
-  if (version !== PROTOCOL_VERSION) {
-    throw wrongFirmware(port, `it speaks version ${version} of the protocol, not ${PROTOCOL_VERSION}`);
-  }
-  const hello = parseHello(body);
-  if (!hello) throw wrongFirmware(port, `its greeting of ${body.length} bytes makes no sense`);
-  return hello;
-}
-
-function explainSilence(link: BenchLink): Error {
-  const { name } = link.transport;
-  if (link.bytesHeard === 0) return boardSilent(name);
-  if (link.noise.every((byte) => BOOTLOADER_BYTES.has(byte)) && link.noise.length > 0) {
-    return wrongFirmware(name, 'its factory boot loader answers (BOOT0 is high)');
-  }
-  return wrongFirmware(name, `it says ${excerpt(link.noise)}`);
-}
-
-function checkHello(hello: BoardHello, port: string, expected: NonNullable<BenchOptions['expected']>): void {
-  if (expected.board !== undefined && hello.board !== expected.board) {
-    throw wrongFirmware(port, `it was built for board "${hello.board}", not "${expected.board}"`);
-  }
-  if (expected.modelHash !== undefined && hello.modelHash !== expected.modelHash.toLowerCase()) {
-    throw wrongModel(hello.modelHash, expected.modelHash);
-  }
-  if (hello.tickHz === 0 || hello.clockHz === 0) throw badTimer(port, 'it reports a clock of 0 Hz');
-  const { clockHz } = expected;
-  if (clockHz !== undefined && Math.abs(hello.clockHz - clockHz) > clockHz * CLOCK_TOLERANCE) {
-    throw badTimer(port, `its core runs at ${hello.clockHz} Hz, the board description says ${clockHz} Hz`);
-  }
-  if (hello.tickUnit === 'cycle' && hello.tickHz !== hello.clockHz) {
-    throw badTimer(
-      port,
-      `it counts core cycles at ${hello.tickHz} Hz with a core clock of ${hello.clockHz} Hz`,
-    );
   }
 }

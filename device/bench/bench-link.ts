@@ -14,6 +14,9 @@ const REASONS = new Map([
 // Start bit, eight data bits, stop bit.
 const BITS_PER_BYTE = 10;
 
+/** Waits double with each repetition, this many times. */
+const LONGEST_WAIT = 4;
+
 export interface Exchange {
   readonly type: number;
   readonly body: Uint8Array;
@@ -40,7 +43,7 @@ export class BenchLink {
   bytesHeard = 0;
   private readonly decoder = new FrameDecoder();
   private readonly signal: AbortSignal | undefined;
-  private readonly msPerByte: number;
+  readonly msPerByte: number;
   private seq = 0;
 
   constructor(transport: Transport, baud: number, signal: AbortSignal | undefined) {
@@ -66,25 +69,31 @@ export class BenchLink {
     return this.seq;
   }
 
-  /**
-   * The answer to a request, which is repeated under the same number until it comes. Answers to anything else are
-   * passed over. E_BOARD_TIMEOUT, E_BOARD_CRASHED, E_BOARD_RESTARTED, E_REQUEST_REFUSED.
-   */
+  /** As `attempt`, but no answer in the whole time is E_BOARD_TIMEOUT. */
   async ask(exchange: Exchange): Promise<Answer> {
+    const answer = await this.attempt(exchange);
+    if (!answer) throw boardStuck(this.transport.name, exchange.step, exchange.totalMs);
+    return answer;
+  }
+
+  /**
+   * The answer to a request, which is repeated under the same number until it comes or time is up. Answers to
+   * anything else are passed over. E_BOARD_CRASHED, E_BOARD_RESTARTED, E_REQUEST_REFUSED.
+   */
+  async attempt(exchange: Exchange): Promise<Answer | undefined> {
     const { clock } = this.transport;
     const started = clock.now();
     const seq = await this.send(exchange.type, exchange.body);
     const wire = encodeFrame(exchange.type, seq, exchange.body);
     const repeatMs = exchange.repeatMs + wire.length * this.msPerByte;
     for (let repeats = 0; ; repeats++) {
-      const until = clock.now() + Math.min(repeatMs * 2 ** Math.min(repeats, 4), exchange.totalMs);
+      const until = clock.now() + Math.min(repeatMs * 2 ** Math.min(repeats, LONGEST_WAIT), exchange.totalMs);
       const body = await this.await(exchange, seq, until);
       if (body) return { body, elapsedMs: clock.now() - started, repeats };
-      if (clock.now() - started >= exchange.totalMs) break;
+      if (clock.now() - started >= exchange.totalMs) return undefined;
       this.repeats++;
       await this.transport.write(wire, this.signal);
     }
-    throw boardStuck(this.transport.name, exchange.step, clock.now() - started);
   }
 
   private async await(exchange: Exchange, seq: number, until: number): Promise<Uint8Array | undefined> {
