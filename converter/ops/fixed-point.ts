@@ -66,7 +66,7 @@ function roundingShiftRight(x: number, exponent: number): number {
 
 /** x / 2^exponent to the nearest integer, halves up; 0 <= exponent <= 31. */
 function shiftRightHalfUp(x: number, exponent: number): number {
-  return exponent === 0 ? x : Math.floor((x + 2 ** (exponent - 1)) / 2 ** exponent);
+  return exponent === 0 ? x : (x >> exponent) + ((x >> (exponent - 1)) & 1);
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   requireSameQuantization,
   type ScalarQuantization,
 } from './quantized.ts';
+import { isReal, realLimits } from './real-calls.ts';
 import { broadcastStrides, joinAxes, type StridedWalk, walkRuns } from './strided.ts';
 
 /** The kernels walk at most this many axes that cannot be joined. */
@@ -39,7 +40,7 @@ function operandsOf(op: string, call: Call): Operands {
 }
 
 /** A walk over the result with the strides of both inputs; the result itself is written in order. */
-export function walkOf(op: string, call: Call): StridedWalk {
+function walkOf(op: string, call: Call): StridedWalk {
   const shape = call.outputs[0]!.shape;
   const walk = joinAxes({ size: shape, strides: call.inputs.map((x) => broadcastStrides(x.shape, shape)) });
   if (walk.size.length > mostAxes) {
@@ -66,7 +67,7 @@ function evaluator(walk: StridedWalk, combine: Combine): IntegerKernel {
 }
 
 /** The walk as parameters, padded in front to the number of axes that the kernels have. */
-export function walkParams(walk: StridedWalk): KernelParams {
+function walkParams(walk: StridedWalk): KernelParams {
   const front = mostAxes - walk.size.length;
   const pad = (list: readonly number[], filler: number) => [
     ...new Array<number>(front).fill(filler),
@@ -89,6 +90,12 @@ function kernelCall(op: string, kernel: string, call: Call, params: KernelCall['
 interface Binary {
   integer(call: Call): IntegerKernel;
   kernels(call: Call): KernelCall[];
+}
+
+/** The float32 kernel of the same name. */
+export function binaryRealCall(op: string, call: Call): KernelCall[] {
+  const params = walkParams(walkOf(op, call));
+  return [{ kernel: `${op}_f32`, params, floats: realLimits(call.attrs.activation), args: [0, 1] }];
 }
 
 /** Both inputs are raised by 20 bits, brought to twice the larger scale, and summed (add.cc and sub.cc, Prepare). */
@@ -159,6 +166,7 @@ export const binarySum: Binary = {
     return evaluator(walk, sum);
   },
   kernels(call) {
+    if (isReal(call)) return binaryRealCall('add', call);
     const { raise, block } = vectorPart(walkOf('add', call));
     const kernel = raise === 'floored' ? 'add_floored_s8' : 'add_s8';
     return kernelCall('add', kernel, call, { ...sumMembers('add', call), block });
@@ -193,7 +201,8 @@ export const binaryDifference: Binary = {
       return clamp(scale(x - y, result) + operands.y.zeroPoint, low, high);
     });
   },
-  kernels: (call) => kernelCall('sub', 'sub_s8', call, sumMembers('sub', call)),
+  kernels: (call) =>
+    isReal(call) ? binaryRealCall('sub', call) : kernelCall('sub', 'sub_s8', call, sumMembers('sub', call)),
 };
 
 /** The product's scale in float32 arithmetic (mul.cc, Prepare). */
@@ -213,6 +222,7 @@ export const binaryProduct: Binary = {
     });
   },
   kernels(call) {
+    if (isReal(call)) return binaryRealCall('mul', call);
     const operands = operandsOf('mul', call);
     const { multiplier, shift } = productFactor(operands);
     return kernelCall('mul', 'mul_s8', call, {
@@ -231,7 +241,7 @@ function requireOneQuantization(op: string, { a, b, y }: Operands): void {
   requireSameQuantization(op, b, y);
 }
 
-export function binaryExtreme(op: string, kernel: string, pick: (a: number, b: number) => number): Binary {
+export function binaryExtreme(op: 'minimum' | 'maximum', pick: (a: number, b: number) => number): Binary {
   return {
     integer(call) {
       const operands = operandsOf(op, call);
@@ -240,8 +250,9 @@ export function binaryExtreme(op: string, kernel: string, pick: (a: number, b: n
       return evaluator(walkOf(op, call), (a, b) => clamp(pick(a, b), low, high));
     },
     kernels(call) {
+      if (isReal(call)) return binaryRealCall(op, call);
       requireOneQuantization(op, operandsOf(op, call));
-      return kernelCall(op, kernel, call, {});
+      return kernelCall(op, `${op}_s8`, call, {});
     },
   };
 }

@@ -2,6 +2,8 @@ import type { Conv2dAttributes } from '../conv2d.ts';
 import type { IntegerKernel, OpCall } from '../define-op.ts';
 import { accumulation, accumulationCall, finisher, scalePerChannel } from './accumulation.ts';
 import type { KernelCall, KernelParams } from './kernel-call.ts';
+import { multiplyRows } from './multiply-rows.ts';
+import { isReal, weightedRealCall } from './real-calls.ts';
 
 /** TensorFlow Lite requantizes a pixel of a depthwise convolution in groups of 8 channels (optimized_ops.h). */
 const vectorChannels = 8;
@@ -41,25 +43,28 @@ function walkWindows(call: OpCall<Conv2dAttributes>, { visit }: WindowTaps): voi
 export function integerConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
   const layer = accumulation('convolution', call, 0, scalePerChannel);
   const finish = finisher(layer);
-  const { weights } = layer;
   const zero = layer.input.zeroPoint;
   const [, , width, depth] = call.inputs[0]!.shape as [number, number, number, number];
   const [filters, kernelHeight, kernelWidth] = call.inputs[1]!.shape as [number, number, number];
   const [rowStep, columnStep] = call.attrs.dilations as [number, number];
+  const patch = new Int32Array(kernelHeight * kernelWidth * depth);
+  const sums = new Int32Array(filters);
   return ([x], [y]) => {
     const input = x as Int8Array;
     const output = y as Int8Array;
     const visit = (pixel: number, top: number, left: number, rows: Taps, columns: Taps) => {
-      for (let filter = 0; filter < filters; filter++) {
-        let sum = 0;
-        for (let row = rows[0]; row < rows[1]; row++) {
-          for (let column = columns[0]; column < columns[1]; column++) {
-            const from = ((top + row * rowStep) * width + left + column * columnStep) * depth;
-            const taps = ((filter * kernelHeight + row) * kernelWidth + column) * depth;
-            for (let k = 0; k < depth; k++) sum += (input[from + k]! - zero) * weights[taps + k]!;
-          }
+      // The patch holds distances from the zero point, so that what lies outside of the image is zero.
+      patch.fill(0);
+      for (let row = rows[0]; row < rows[1]; row++) {
+        for (let column = columns[0]; column < columns[1]; column++) {
+          const from = ((top + row * rowStep) * width + left + column * columnStep) * depth;
+          const to = (row * kernelWidth + column) * depth;
+          for (let k = 0; k < depth; k++) patch[to + k] = input[from + k]! - zero;
         }
-        output[pixel * filters + filter] = finish(sum, filter);
+      }
+      multiplyRows(layer.weights, patch, sums);
+      for (let filter = 0; filter < filters; filter++) {
+        output[pixel * filters + filter] = finish(sums[filter]!, filter);
       }
     };
     walkWindows(call, { visit });
@@ -75,7 +80,7 @@ export function integerDepthwiseConv2d(call: OpCall<Conv2dAttributes>): IntegerK
   const [, , width, depth] = call.inputs[0]!.shape as [number, number, number, number];
   const [, , kernelWidth, filters] = call.inputs[1]!.shape as [number, number, number, number];
   const [rowStep, columnStep] = call.attrs.dilations as [number, number];
-  const sums = new Float64Array(filters);
+  const sums = new Int32Array(filters);
   const multiplicity = filters / depth;
   return ([x], [y]) => {
     const input = x as Int8Array;
@@ -86,9 +91,9 @@ export function integerDepthwiseConv2d(call: OpCall<Conv2dAttributes>): IntegerK
         for (let column = columns[0]; column < columns[1]; column++) {
           const from = ((top + row * rowStep) * width + left + column * columnStep) * depth;
           const taps = (row * kernelWidth + column) * filters;
-          for (let filter = 0, channel = 0; channel < depth; channel++) {
-            const value = input[from + channel]! - zero;
-            for (let m = 0; m < multiplicity; m++, filter++) sums[filter]! += value * weights[taps + filter]!;
+          for (let filter = 0; filter < filters; filter++) {
+            const channel = multiplicity === 1 ? filter : Math.trunc(filter / multiplicity);
+            sums[filter]! += Math.imul(input[from + channel]! - zero, weights[taps + filter]!);
           }
         }
       }
@@ -100,7 +105,7 @@ export function integerDepthwiseConv2d(call: OpCall<Conv2dAttributes>): IntegerK
   };
 }
 
-export function windowParams(call: OpCall<Conv2dAttributes>): KernelParams {
+function windowParams(call: OpCall<Conv2dAttributes>): KernelParams {
   const [batch, height, width, depth] = call.inputs[0]!.shape as [number, number, number, number];
   const [, kernelHeight, kernelWidth] = call.inputs[1]!.shape as [number, number, number];
   const [, outHeight, outWidth, filters] = call.outputs[0]!.shape as [number, number, number, number];
@@ -132,6 +137,7 @@ function withoutBorder({ attrs }: OpCall<Conv2dAttributes>): boolean {
 }
 
 export function conv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
+  if (isReal(call)) return weightedRealCall(call, 'conv2d_f32', windowParams(call));
   const layer = accumulation('convolution', call, 0, scalePerChannel);
   const taps = layer.weights.length / layer.bias.length;
   const fold = withoutBorder(call);
@@ -143,6 +149,7 @@ export function conv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
 }
 
 export function depthwiseConv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
+  if (isReal(call)) return weightedRealCall(call, 'depthwise_conv2d_f32', windowParams(call));
   const layer = accumulation('depthwise convolution', call, 3, scalePerChannel, vectorChannels);
   const channels = layer.bias.length;
   return [

@@ -10,6 +10,8 @@ import {
   scalePerChannel,
 } from './accumulation.ts';
 import type { KernelCall } from './kernel-call.ts';
+import { multiplyRows } from './multiply-rows.ts';
+import { isReal, weightedRealCall } from './real-calls.ts';
 
 /** A fully connected layer with one weight scale multiplies the scales in float32 first (kernel_util.cc). */
 function scalePerTensor({ input, output, weights }: Scales): number[] {
@@ -25,27 +27,27 @@ function fullyConnectedAccumulation(call: OpCall<FullyConnectedAttributes>): Acc
 export function integerFullyConnected(call: OpCall<FullyConnectedAttributes>): IntegerKernel {
   const layer = fullyConnectedAccumulation(call);
   const finish = finisher(layer);
-  const { weights } = layer;
   const zero = layer.input.zeroPoint;
   const [units, depth] = call.inputs[1]!.shape as [number, number];
   const rows = elementCount(call.inputs[0]!.shape) / depth;
+  const vector = new Int32Array(depth);
+  const sums = new Int32Array(units);
   return ([x], [y]) => {
     const input = x as Int8Array;
     const output = y as Int8Array;
     for (let row = 0; row < rows; row++) {
-      for (let unit = 0; unit < units; unit++) {
-        let sum = 0;
-        for (let k = 0; k < depth; k++) sum += (input[row * depth + k]! - zero) * weights[unit * depth + k]!;
-        output[row * units + unit] = finish(sum, unit);
-      }
+      for (let k = 0; k < depth; k++) vector[k] = input[row * depth + k]! - zero;
+      multiplyRows(layer.weights, vector, sums);
+      for (let unit = 0; unit < units; unit++) output[row * units + unit] = finish(sums[unit]!, unit);
     }
   };
 }
 
 export function fullyConnectedCalls(call: OpCall<FullyConnectedAttributes>): KernelCall[] {
-  const layer = fullyConnectedAccumulation(call);
   const [units, depth] = call.inputs[1]!.shape as [number, number];
   const params = { rows: elementCount(call.inputs[0]!.shape) / depth, depth, units };
+  if (isReal(call)) return weightedRealCall(call, 'fully_connected_f32', params);
+  const layer = fullyConnectedAccumulation(call);
   return [
     accumulationCall('fully connected', 'fully_connected_s8', layer, params, true, (i) =>
       Math.floor(i / depth),

@@ -1,6 +1,7 @@
 import { quantizationNotSupported } from '../errors.ts';
 import { clamp, quantizeMultiplier } from '../fixed-point.ts';
 import { lookup } from './lookup.ts';
+import { unaryRealCall } from './real-calls.ts';
 
 const saturate16 = (x: number) => clamp(x, -32768, 32767);
 
@@ -42,18 +43,22 @@ function clampToThree(x: number, { multiplier, exponent }: Multiplier16): number
  * x * relu6(x + 3) / 6 in 16-bit fixed point: the input is raised by 7 bits, brought once to the output's scale
  * and once to units of 3/32768, and the two are multiplied (activations.cc, HardSwishPrepare; reference/hard_swish.h).
  */
-export const hardSwishLookup = lookup('hardSwish', (_, input, output) => {
-  const raisedScale = Math.fround(input.scale / 128);
-  const toOutput = quantizeMultiplier16(Math.fround(raisedScale / output.scale));
-  const toThree = quantizeMultiplier16(Math.fround(raisedScale / Math.fround(3 / 32768)));
-  if (toOutput.exponent > 0) {
-    throw quantizationNotSupported('hardSwish', 'the output scale is too small for the input scale');
-  }
-  return (q) => {
-    const raised = (q - input.zeroPoint) * 128;
-    const value = doublingHighMultiply16(raised, toOutput.multiplier);
-    const share = (clampToThree(raised, toThree) + 0x8000) >> 1;
-    const product = saturate16(Math.trunc((share * value) / 0x8000));
-    return roundingShiftRight16(product, -toOutput.exponent) + output.zeroPoint;
-  };
-});
+export const hardSwishLookup = lookup<Record<never, never>>(
+  'hardSwish',
+  (_, input, output) => {
+    const raisedScale = Math.fround(input.scale / 128);
+    const toOutput = quantizeMultiplier16(Math.fround(raisedScale / output.scale));
+    const toThree = quantizeMultiplier16(Math.fround(raisedScale / Math.fround(3 / 32768)));
+    if (toOutput.exponent > 0) {
+      throw quantizationNotSupported('hardSwish', 'the output scale is too small for the input scale');
+    }
+    return (q) => {
+      const raised = (q - input.zeroPoint) * 128;
+      const value = doublingHighMultiply16(raised, toOutput.multiplier);
+      const share = (clampToThree(raised, toThree) + 0x8000) >> 1;
+      const product = saturate16(Math.trunc((share * value) / 0x8000));
+      return roundingShiftRight16(product, -toOutput.exponent) + output.zeroPoint;
+    };
+  },
+  (call) => unaryRealCall(call, 'hard_swish_f32'),
+);

@@ -11,6 +11,7 @@ import {
   requantization,
   type ScalarQuantization,
 } from './quantized.ts';
+import { isReal, realLimits, unaryRealCall } from './real-calls.ts';
 
 /** What an int8 value becomes, as a stored value; not clamped. */
 type Stored = (q: number) => number;
@@ -33,13 +34,16 @@ export function lookupCall(table: Int8Array, from: number, count: number): Kerne
   return { kernel: 'lookup_s8', params: { from, count }, args: [0, { name: 'table', data: table }] };
 }
 
+/** The float32 calls of the same operator. */
+type RealCalls<A> = (call: OpCall<A>) => KernelCall[];
+
 export interface Lookup<A> {
   integer(call: OpCall<A>): IntegerKernel;
   kernels(call: OpCall<A>): KernelCall[];
 }
 
 /** Integer evaluation and C call of an element-wise int8 operator. */
-export function lookup<A>(op: string, prepare: Prepare<A>): Lookup<A> {
+export function lookup<A>(op: string, prepare: Prepare<A>, real: RealCalls<A>): Lookup<A> {
   const tableFor = (call: OpCall<A>) =>
     tableOf(prepare(call, int8Quantization(op, call.inputs[0]!), int8Quantization(op, call.outputs[0]!)));
   return {
@@ -51,7 +55,8 @@ export function lookup<A>(op: string, prepare: Prepare<A>): Lookup<A> {
         for (let i = 0; i < output.length; i++) output[i] = table[input[i]! & 0xff]!;
       };
     },
-    kernels: (call) => [lookupCall(tableFor(call), 0, elementCount(call.inputs[0]!.shape))],
+    kernels: (call) =>
+      isReal(call) ? real(call) : [lookupCall(tableFor(call), 0, elementCount(call.inputs[0]!.shape))],
   };
 }
 
@@ -63,40 +68,50 @@ function scaler(op: string, real: number): Stored {
 
 /** Rectifiers: requantization by the float32 quotient of the scales, then clamping (activations.cc, ReluPrepare). */
 export function rectifierLookup(op: string, activation: Activation): Lookup<Record<never, never>> {
-  return lookup(op, (_, input, output) => {
+  const prepare: Prepare<Record<never, never>> = (_, input, output) => {
     const scale = scaler(op, Math.fround(input.scale / output.scale));
     const { low, high } = activationRange(activation, output);
     return (q) => clamp(scale(q - input.zeroPoint) + output.zeroPoint, low, high);
-  });
+  };
+  return lookup(op, prepare, (call) => unaryRealCall(call, 'clamp_f32', realLimits(activation)));
 }
 
 /** Leaky rectifier: one multiplier on each side of the zero point (activations.cc, LeakyReluPrepare). */
-export const leakyReluLookup = lookup<{ readonly alpha: number }>('leakyRelu', ({ attrs }, input, output) => {
-  const identity = scaler('leakyRelu', Math.fround(input.scale / output.scale));
-  const real = Math.fround(Math.fround(input.scale * Math.fround(attrs.alpha)) / output.scale);
-  const slope = scaler('leakyRelu', Math.abs(real));
-  const sign = real < 0 ? -1 : 1;
-  return (q) => {
-    const x = q - input.zeroPoint;
-    return output.zeroPoint + (x >= 0 ? identity(x) : sign * slope(x));
-  };
-});
+export const leakyReluLookup = lookup<{ readonly alpha: number }>(
+  'leakyRelu',
+  ({ attrs }, input, output) => {
+    const identity = scaler('leakyRelu', Math.fround(input.scale / output.scale));
+    const real = Math.fround(Math.fround(input.scale * Math.fround(attrs.alpha)) / output.scale);
+    const slope = scaler('leakyRelu', Math.abs(real));
+    const sign = real < 0 ? -1 : 1;
+    return (q) => {
+      const x = q - input.zeroPoint;
+      return output.zeroPoint + (x >= 0 ? identity(x) : sign * slope(x));
+    };
+  },
+  (call) => unaryRealCall(call, 'leaky_relu_f32', { alpha: call.attrs.alpha }),
+);
 
 /** |x - zero|, rescaled only where the scales differ (elementwise.cc, AbsEvalQuantized). */
-export const absLookup = lookup('abs', (_, input, output) => {
-  if (input.scale === output.scale) return (q) => Math.abs(q - input.zeroPoint) + output.zeroPoint;
-  const scale = scaler('abs', Math.fround(input.scale / output.scale));
-  return (q) => scale(Math.abs(q - input.zeroPoint)) + output.zeroPoint;
-});
+export const absLookup = lookup<Record<never, never>>(
+  'abs',
+  (_, input, output) => {
+    if (input.scale === output.scale) return (q) => Math.abs(q - input.zeroPoint) + output.zeroPoint;
+    const scale = scaler('abs', Math.fround(input.scale / output.scale));
+    return (q) => scale(Math.abs(q - input.zeroPoint)) + output.zeroPoint;
+  },
+  (call) => unaryRealCall(call, 'abs_f32'),
+);
 
 /** A float32 function evaluated at each of the 256 inputs (internal/common.h, LUTPopulate). */
 export function functionLookup(op: string, real: (x: number) => number): Lookup<Record<never, never>> {
-  return lookup(op, (_, input, output) => {
+  const prepare: Prepare<Record<never, never>> = (_, input, output) => {
     const inverse = Math.fround(1 / output.scale);
     return (q) => {
       const x = Math.fround(input.scale * (q - input.zeroPoint));
       const rescaled = roundHalfAway(Math.fround(Math.fround(real(x)) * inverse));
       return Math.fround(rescaled + output.zeroPoint);
     };
-  });
+  };
+  return lookup(op, prepare, (call) => unaryRealCall(call, `${op}_f32`));
 }

@@ -5,6 +5,7 @@ import { multiplyByQuantizedMultiplier, multiplyHalfUp } from '../fixed-point.ts
 import type { ReductionAttributes } from '../reduction.ts';
 import type { KernelCall } from './kernel-call.ts';
 import { clampInt8, int8Quantization, requantization, type ScalarQuantization } from './quantized.ts';
+import { isReal } from './real-calls.ts';
 import { joinAxes, type StridedWalk, walkRuns } from './strided.ts';
 
 type Call = OpCall<ReductionAttributes>;
@@ -107,23 +108,20 @@ function padded(op: string, { size, strides }: StridedWalk): { size: number[]; s
 }
 
 export function meanCalls(call: Call): KernelCall[] {
-  const { offset, multiplier, shift, zero, halfUp } = rescaleOf(call);
   const walks = walksOf(call);
   const kept = padded('mean', walks.kept);
   const reduced = padded('mean', walks.reduced);
-  if (elementCount(call.inputs[0]!.shape) * 128 > 2 ** 31 - 1) {
-    throw quantizationNotSupported('mean', 'its sums can overflow 32 bits');
-  }
-  const params = {
+  const axes = {
     size: kept.size,
     stride: kept.stride,
     reduced_size: reduced.size,
     reduced_stride: reduced.stride,
-    offset,
-    multiplier,
-    shift,
-    y_zero: zero,
-    half_up: halfUp,
   };
+  if (isReal(call)) return [{ kernel: 'mean_f32', params: axes, args: [0] }];
+  if (elementCount(call.inputs[0]!.shape) * 128 > 2 ** 31 - 1) {
+    throw quantizationNotSupported('mean', 'its sums can overflow 32 bits');
+  }
+  const { offset, multiplier, shift, zero, halfUp } = rescaleOf(call);
+  const params = { ...axes, offset, multiplier, shift, y_zero: zero, half_up: halfUp };
   return [{ kernel: 'mean_s8', params, args: [0] }];
 }

@@ -4,6 +4,7 @@ import { clamp } from '../fixed-point.ts';
 import type { PoolAttributes } from '../pool.ts';
 import type { KernelCall, KernelParams } from './kernel-call.ts';
 import { activationRange, int8Quantization, requireSameQuantization, type StoredRange } from './quantized.ts';
+import { isReal, realLimits } from './real-calls.ts';
 
 type Call = OpCall<PoolAttributes>;
 
@@ -51,7 +52,7 @@ function pooling(
 }
 
 /** The window as parameters of the pooling kernels. */
-export function poolWindow({ inputs, outputs, attrs }: Call): KernelParams {
+function poolWindow({ inputs, outputs, attrs }: Call): KernelParams {
   const [batch, height, width, depth] = inputs[0]!.shape as [number, number, number, number];
   const [, outHeight, outWidth] = outputs[0]!.shape as [number, number, number];
   const { filter, strides, pads } = attrs;
@@ -80,7 +81,11 @@ export function poolWindow({ inputs, outputs, attrs }: Call): KernelParams {
 }
 
 function poolCall(op: string, kernel: string, call: Call): KernelCall[] {
-  return [{ kernel, params: { ...poolWindow(call), ...rangeOf(op, call) }, args: [0] }];
+  const params = poolWindow(call);
+  if (isReal(call)) {
+    return [{ kernel: `${kernel}_f32`, params, floats: realLimits(call.attrs.activation), args: [0] }];
+  }
+  return [{ kernel: `${kernel}_s8`, params: { ...params, ...rangeOf(op, call) }, args: [0] }];
 }
 
 /** Quotient rounded to the nearest integer, halves away from zero. */
@@ -100,7 +105,7 @@ export const averagePool = {
       (sum, count) => clamp(roundedQuotient(sum, count), low, high),
     );
   },
-  kernels: (call: Call) => poolCall('averagePool2d', 'average_pool2d_s8', call),
+  kernels: (call: Call) => poolCall('averagePool2d', 'average_pool2d', call),
 };
 
 export const maxPool = {
@@ -113,5 +118,5 @@ export const maxPool = {
       (most) => clamp(most, low, high),
     );
   },
-  kernels: (call: Call) => poolCall('maxPool2d', 'max_pool2d_s8', call),
+  kernels: (call: Call) => poolCall('maxPool2d', 'max_pool2d', call),
 };

@@ -5,6 +5,7 @@ import { roundHalfAway } from '../fixed-point.ts';
 import type { SoftmaxAttributes } from '../softmax.ts';
 import type { KernelCall } from './kernel-call.ts';
 import { clampInt8, int8Quantization } from './quantized.ts';
+import { isReal } from './real-calls.ts';
 
 type Call = OpCall<SoftmaxAttributes>;
 
@@ -49,13 +50,17 @@ export function integerSoftmax(call: Call): IntegerKernel {
 }
 
 export function softmaxCalls(call: Call): KernelCall[] {
-  const { scale, zeroPoint } = outputQuantization(call);
   const { shape } = call.inputs[0]!;
   const depth = shape.at(-1)!;
+  const rows = elementCount(shape) / depth;
+  if (isReal(call)) {
+    return [{ kernel: 'softmax_f32', params: { rows, depth }, floats: { beta: call.attrs.beta }, args: [0] }];
+  }
+  const { scale, zeroPoint } = outputQuantization(call);
   return [
     {
       kernel: 'softmax_s8',
-      params: { rows: elementCount(shape) / depth, depth, y_zero: zeroPoint },
+      params: { rows, depth, y_zero: zeroPoint },
       floats: { y_scale: scale },
       args: [0, { name: 'exponentials', data: exponentials(call) }],
     },
