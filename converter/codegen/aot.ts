@@ -106,7 +106,9 @@ class ConstantPool {
     const content = cTypeOf(data) + constantArray('', data);
     const known = this.byContent.get(content);
     if (known !== undefined) return known;
-    const name = this.list.some((constant) => constant.name === wanted) ? `${wanted}_${this.list.length}` : wanted;
+    const name = this.list.some((constant) => constant.name === wanted)
+      ? `${wanted}_${this.list.length}`
+      : wanted;
     this.byContent.set(content, name);
     this.list.push({ name, text: constantArray(name, data), bytes: data.byteLength });
     return name;
@@ -203,12 +205,19 @@ function keepsInputs(graph: Graph, offsets: ReadonlyMap<string, number>): boolea
   });
 }
 
+/** The headers and those that they include, with their texts. */
 function headerTexts(headers: readonly string[], kernels: ReadonlyMap<string, string>): [string, string][] {
-  return headers.map((header) => {
+  const texts = new Map<string, string>();
+  const pending = [...headers];
+  while (pending.length > 0) {
+    const header = pending.pop()!;
+    if (texts.has(header)) continue;
     const text = kernels.get(header);
     if (text === undefined) throw kernelTextMissing(header);
-    return [header, text];
-  });
+    texts.set(header, text);
+    for (const [, included] of text.matchAll(/^#include "([^"]+)"/gm)) pending.push(included!);
+  }
+  return [...texts].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /**
@@ -235,12 +244,11 @@ export function generateAot(graph: Graph, options: AotOptions): AotModel {
     headers: [...used].sort(),
     offsetOf: (value) => offsets.get(value)!,
   };
-  const library = ['tml_common.h', 'tml_model.h', 'tml_quantize.h', ...model.headers];
   return {
     files: new Map([
       [`${model.prefix}.c`, modelSource(model, options)],
       [`${model.prefix}.h`, modelHeader(model, options)],
-      ...headerTexts([...new Set(library)], options.kernels),
+      ...headerTexts(['tml_model.h', 'tml_quantize.h', ...model.headers], options.kernels),
     ]),
     arenaBytes: plan.bytes,
     weightsBytes: model.weightsBytes,

@@ -90,8 +90,8 @@ export interface OpDefinition<A extends Attributes = Attributes> {
   readonly tflite?: TfliteForm<A>;
   /** Prepares the integer evaluation of one call, to TFLite's default kernels' semantics. */
   integer?(call: OpCall<A>): IntegerKernel;
-  /** The calls of the C kernel library that compute one call, in order. */
-  kernels?(call: OpCall<A>): readonly KernelCall[];
+  /** The calls of the C kernel library that compute one call, in order; undefined where its types have none. */
+  kernels?(call: OpCall<A>): readonly KernelCall[] | undefined;
 }
 
 /** Types a definition and lets it stand in the one list of operators. */

@@ -8,6 +8,6 @@ export const elu = defineUnary<Record<never, never>>({
   attrs: {},
   quantize: { output: 'calibrated' },
   float: (tf, x) => tf.elu(x),
-  ...functionLookup('elu', (x) => (x < 0 ? Math.expm1(x) : x)),
+  ...functionLookup('elu', (x) => (x < 0 ? Math.fround(Math.exp(x)) - 1 : x)),
   tflite: tfliteUnary('ELU', { float32: 1, int8: 1 }),
 });

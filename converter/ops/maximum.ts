@@ -7,6 +7,6 @@ export const maximum = defineBinary({
   summary: 'element-wise maximum with broadcasting',
   quantize: { output: 'shared' },
   float: (tf, a, b) => tf.maximum(a, b),
-  ...binaryExtreme('maximum', 'maximum_s8', Math.max),
+  ...binaryExtreme('maximum', Math.max),
   tflite: tfliteSelect('MAXIMUM', { float32: 1, int8: 2, int16: 4 }),
 });

@@ -7,6 +7,6 @@ export const minimum = defineBinary({
   summary: 'element-wise minimum with broadcasting',
   quantize: { output: 'shared' },
   float: (tf, a, b) => tf.minimum(a, b),
-  ...binaryExtreme('minimum', 'minimum_s8', Math.min),
+  ...binaryExtreme('minimum', Math.min),
   tflite: tfliteSelect('MINIMUM', { float32: 1, int8: 2, int16: 4 }),
 });

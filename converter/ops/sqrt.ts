@@ -1,4 +1,5 @@
 import { defineUnary } from './elementwise.ts';
+import { isReal, unaryRealCall } from './integer/real-calls.ts';
 import { tfliteUnary } from './tflite/form.ts';
 
 export const sqrt = defineUnary<Record<never, never>>({
@@ -7,5 +8,6 @@ export const sqrt = defineUnary<Record<never, never>>({
   attrs: {},
   quantize: { output: 'calibrated' },
   float: (tf, x) => tf.sqrt(x),
+  kernels: (call) => (isReal(call) ? unaryRealCall(call, 'sqrt_f32') : undefined),
   tflite: tfliteUnary('SQRT', { float32: 1, int8: 2, int16: 2 }),
 });

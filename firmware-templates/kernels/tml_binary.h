@@ -1,8 +1,8 @@
-/* Element-wise operations on two int8 tensors, broadcast by strides; the result is written in order. */
+/* Element-wise operations on two tensors, broadcast by strides; the result is written in order. */
 #ifndef TML_BINARY_H
 #define TML_BINARY_H
 
-#include "tml_common.h"
+#include "tml_real.h"
 
 #define TML_BINARY_AXES 4
 #define TML_RAISE 20 /* bits by which the operands of a sum are raised */
@@ -29,6 +29,11 @@ struct tml_product_s8 {
 struct tml_extreme_s8 {
 	struct tml_walk walk;
 	int32_t low, high;
+};
+
+struct tml_binary_f32 {
+	struct tml_walk walk;
+	float low, high;
 };
 
 /* Runs BODY with pointers a and b and the counter i of the innermost axis, of `run` elements. */
@@ -129,5 +134,26 @@ TML_KERNEL void tml_maximum_s8(const struct tml_extreme_s8 *p, const int8_t *x0,
 			*y++ = (int8_t)tml_clamp(tml_max(a[i * w->a_stride[3]], b[i * w->b_stride[3]]), p->low, p->high);
 	});
 }
+
+#define TML_BINARY_F32(name, result)                                                                                   \
+	TML_KERNEL void tml_##name##_f32(const struct tml_binary_f32 *p, const float *x0, const float *x1, float *y)   \
+	{                                                                                                              \
+		TML_WALK(float, p, {                                                                                   \
+			for (int32_t i = 0; i < run; i++) {                                                            \
+				float left = a[i * w->a_stride[3]];                                                    \
+				float right = b[i * w->b_stride[3]];                                                   \
+				*y++ = tml_clamp_real(result, p->low, p->high);                                        \
+			}                                                                                              \
+		});                                                                                                    \
+	}
+
+TML_BINARY_F32(add, left + right)
+TML_BINARY_F32(sub, left - right)
+TML_BINARY_F32(mul, left *right)
+TML_BINARY_F32(div, left / right)
+TML_BINARY_F32(minimum, left < right ? left : right)
+TML_BINARY_F32(maximum, left > right ? left : right)
+
+#undef TML_BINARY_F32
 
 #endif

@@ -2,7 +2,12 @@
 #ifndef TML_SOFTMAX_H
 #define TML_SOFTMAX_H
 
-#include "tml_common.h"
+#include "tml_real.h"
+
+struct tml_softmax_f32 {
+	int32_t rows, depth;
+	float beta;
+};
 
 struct tml_softmax_s8 {
 	int32_t rows, depth, y_zero;
@@ -31,6 +36,23 @@ TML_KERNEL void tml_softmax_s8(const struct tml_softmax_s8 *p, const int8_t *x, 
 				whole++;
 			y[i] = (int8_t)tml_clamp(whole + p->y_zero, -128, 127);
 		}
+	}
+}
+
+TML_KERNEL void tml_softmax_f32(const struct tml_softmax_f32 *p, const float *x, float *y)
+{
+	for (int32_t row = 0; row < p->rows; row++, x += p->depth, y += p->depth) {
+		float most = x[0];
+		float sum = 0.0f;
+
+		for (int32_t i = 1; i < p->depth; i++)
+			most = x[i] > most ? x[i] : most;
+		for (int32_t i = 0; i < p->depth; i++) {
+			y[i] = tml_exp((x[i] - most) * p->beta);
+			sum += y[i];
+		}
+		for (int32_t i = 0; i < p->depth; i++)
+			y[i] /= sum;
 	}
 }
 
