@@ -21,7 +21,7 @@ export class BootloaderSession {
   readonly link: BootloaderLink;
   /** Exchanges that had to be repeated. */
   retries = 0;
-  /** Resets in the middle of the work, where filler bytes did not help. */
+  /** New connections in the middle of the work, by reset where there are lines for it. */
   resets = 0;
   /** On the transport's clock; no exchange is started later. */
   deadline = Number.POSITIVE_INFINITY;
@@ -104,7 +104,8 @@ export class BootloaderSession {
     // After a NACK, or once it sent data, the boot loader waits for a command. The next exchange shows if not.
     if (attempt === 1 && (fault.kind === 'refused' || fault.kind === 'short')) return;
     if (await this.link.resync()) return;
-    for (let i = 0; i < RECONNECTS && this.transport.hasSignals; i++) {
+    // It may have been reset, by us or by itself, and wait for the sync byte again.
+    for (let i = 0; i < RECONNECTS; i++) {
       this.resets++;
       if (await this.enter()) return;
     }

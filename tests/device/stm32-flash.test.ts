@@ -283,6 +283,38 @@ describe('a board that never becomes useful', () => {
     expect(link.clock.now()).toBeLessThan(60_000);
   });
 
+  test.each([
+    ['with reset lines', true],
+    ['without reset lines', false],
+  ])('resets itself now and then: taken up again, %s', async (_, hasSignals) => {
+    const board = new SimulatedStm32({}, 'bootloader');
+    let blocks = 0;
+    const link = new SimulatedLink(
+      new Between(board, (answer, request) => {
+        if (request.length > 100 && ++blocks % 5 === 0) board.restart('bootloader');
+        return answer;
+      }),
+      { hasSignals },
+    );
+    const report = await flashStm32(link, image, { target: f405 });
+    expect(board.holds(image)).toBe(true);
+    expect(report.resets).toBeGreaterThan(1);
+  });
+
+  test('resets itself at every write: given up in time', async () => {
+    const board = new SimulatedStm32({}, 'bootloader');
+    const link = new SimulatedLink(
+      new Between(board, (answer, request) => {
+        if (request.length <= 100) return answer;
+        board.restart('bootloader');
+        return new Uint8Array(0);
+      }),
+    );
+    board.chip.write = () => false;
+    await expect(flashStm32(link, image, { target: f405 })).rejects.toMatchObject({ code: 'E_FLASH_LINK' });
+    expect(link.clock.now()).toBeLessThan(60_000);
+  });
+
   test('stops answering in the middle: noticed within five seconds of silence', async () => {
     const board = new SimulatedStm32();
     let stopped = 0;

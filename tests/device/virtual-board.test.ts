@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,8 @@ const options: VirtualStm32Options = {
   qemuMachine: 'netduinoplus2',
 };
 
+/** TINYML_SOAK=50 runs fifty times as many cycles. */
+const SOAK = Number(process.env['TINYML_SOAK'] ?? 1);
 const folder = mkdtempSync(join(tmpdir(), 'tinyml-test-'));
 const open: { close(): Promise<void> }[] = [];
 const hasStm32loader = await pythonHas('stm32loader');
@@ -146,6 +148,27 @@ describe.skipIf(!qemu)('the virtual STM32F405 (skipped without qemu-system-arm)'
     const second = await start({ flashFile });
     const again = await flashStm32(await connectTo(second.ports[0]!), image, { target: f405, start: false });
     expect(again).toMatchObject({ bytesWritten: 0, bytesKept: 5_000 });
+  });
+
+  test('can be opened, flashed and closed again and again', { timeout: 60_000 * SOAK }, async () => {
+    const board = await start();
+    const image = imageOf(2_000, 6);
+    const cycle = async () => {
+      const transport = await openTransport(board.ports[0]!);
+      await flashStm32(transport, image, { target: f405, timeouts: { bootMs: 0, resetHoldMs: 0 } });
+      await transport.close();
+    };
+    const descriptors = () => readdirSync('/proc/self/fd').length;
+    await cycle();
+    const before = { descriptors: descriptors(), rss: process.memoryUsage().rss };
+    const cycles = 20 * SOAK;
+    for (let i = 0; i < cycles; i++) await cycle();
+    // QEMU of the last cycle is still starting or stopping: its four pipes may come and go.
+    await expect.poll(descriptors, { timeout: 5_000 }).toBeLessThanOrEqual(before.descriptors);
+    const growth = (process.memoryUsage().rss - before.rss) / cycles / 1024;
+    console.log(
+      `${cycles} cycles: no file descriptor more, resident memory ${growth.toFixed(0)} KiB more a cycle`,
+    );
   });
 
   test('refuses what it cannot be', async () => {
