@@ -164,6 +164,15 @@ export function foldTooLarge(shape: readonly number[], most: number): TinymlErro
   );
 }
 
+export function constantsReadTooOften(most: number): TinymlError {
+  return fault(
+    'E_ONNX_FOLDING',
+    'large constants are used by too many nodes',
+    'no network for a microcontroller needs that; check how the file was made',
+    `all nodes together may read ${most} elements of constants`,
+  );
+}
+
 export function valueTooLarge(name: string, shape: readonly number[], most: number): TinymlError {
   return fault(
     'E_ONNX_TOO_LARGE',

@@ -1,12 +1,20 @@
 import { TinymlError } from '../../../common/tinyml-error.ts';
 import type { TensorType, Value } from '../../ir/types.ts';
 import type { GraphProto, TensorProto } from './container/schema.ts';
-import { atNode, type RefusedNode, sparseTensor, undefinedValue, unsupportedCode } from './errors.ts';
+import {
+  atNode,
+  opsetNotSupported,
+  type RefusedNode,
+  sparseTensor,
+  undefinedValue,
+  unsupportedCode,
+} from './errors.ts';
 import { FoldBudget } from './fold/budget.ts';
 import type { Constant, Folded } from './fold/folder.ts';
 import { folders } from './fold/index.ts';
 import { AttributeReader } from './graph/attribute-reader.ts';
 import { type FlatNode, type Flattener, prefixOf } from './graph/flatten.ts';
+import { newestOpset, oldestOpset } from './graph/opsets.ts';
 import { orderNodes } from './graph/order-nodes.ts';
 import { Scope } from './graph/scope.ts';
 import { type GraphBuilder, NodeBuilder } from './lower/builder.ts';
@@ -95,11 +103,13 @@ export class NodeImporter {
       this.refuse(node, refusal?.why, refusal?.hint);
       return [];
     }
+    if (node.opset < oldestOpset) throw opsetNotSupported(node.opset, oldestOpset, newestOpset);
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.value(name)));
     if (node.inputs.some((name, i) => name !== '' && inputs[i] === undefined)) {
       this.forget(node);
       return [];
     }
+    this.budget.read(inputs);
     if (node.op === 'If') return this.takeBranch(node, inputs[0]);
     this.name(node, this.folded(node, inputs) ?? this.lowered(node, inputs));
     return [];
@@ -108,7 +118,10 @@ export class NodeImporter {
   private folded(node: FlatNode, inputs: readonly (Value | undefined)[]): readonly Value[] | undefined {
     const attrs = new AttributeReader(node.attributes, this.readExternal);
     const sized = foldSize(node, inputs[0], attrs);
-    if (sized) return [this.constant(node, 0, sized)];
+    if (sized) {
+      attrs.finish();
+      return [this.constant(node, 0, sized)];
+    }
     const folder = folders.get(node.op);
     if (!folder || !inputs.every((input) => input === undefined || input.data)) return undefined;
     const results = folder(

@@ -5,6 +5,7 @@ import { type ModelWithGraph, readModel } from './container/read-model.ts';
 import type { ValueInfoProto } from './container/schema.ts';
 import {
   constantOutput,
+  fileTooLarge,
   inFile,
   noInputs,
   nothingToCompute,
@@ -17,6 +18,7 @@ import { checkVersions } from './graph/opsets.ts';
 import { orderNodes } from './graph/order-nodes.ts';
 import { Scope } from './graph/scope.ts';
 import { NodeImporter } from './import-nodes.ts';
+import { mostExternalBytes } from './limits.ts';
 import { GraphBuilder, NodeBuilder } from './lower/builder.ts';
 import type { ReadExternal } from './tensor/external-data.ts';
 
@@ -75,15 +77,26 @@ function outputPort(name: string, value: Value, inputs: readonly Port[], builder
   return { name, value: made.name, shape };
 }
 
+/** Bounds what is read: many tensors may point to the same bytes. */
+function limitedReader(readExternal: ReadExternal): ReadExternal {
+  let left = mostExternalBytes;
+  return (location, offset, length) => {
+    left -= length;
+    if (left < 0) throw fileTooLarge('bytes of external data', mostExternalBytes);
+    return readExternal(location, offset, length);
+  };
+}
+
 function importModel(model: ModelWithGraph, options: ImportOnnxOptions): ImportedModel {
   const notes: string[] = [];
   const opsets = checkVersions(model, notes);
   const inputs = ownInputs(model);
   const wanted = outputNames(model);
   const builder = new GraphBuilder();
+  const readExternal = options.readExternal && limitedReader(options.readExternal);
   const flattener = new Flattener(model.functions);
   const scope = mainScope(model, inputs, flattener);
-  const importer = new NodeImporter(builder, flattener, options.readExternal);
+  const importer = new NodeImporter(builder, flattener, readExternal);
   const types = inputTypes(inputs, options.inputShapes ?? new Map(), notes);
   const inputPorts = [...types].map(([name, type]): Port => {
     return { name, value: importer.addInput(name, type).name, shape: type.shape };

@@ -15,6 +15,12 @@ export const mostNodes = 120_000;
 /** Nodes of the graph that import makes. */
 export const mostMadeNodes = 400_000;
 
+/** Bytes of function bodies that calls may put in place together; a body called often counts often. */
+export const mostInlinedBytes = 32 * 2 ** 20;
+
+/** Bytes that may be read from external data together; tensors may overlap in the file. */
+export const mostExternalBytes = 512 * 2 ** 20;
+
 /** Calls of functions within functions. */
 export const mostFunctionNesting = 32;
 
@@ -26,8 +32,8 @@ export const mostElements = 2 ** 26;
 /** Bytes that all results of constant folding may take together. */
 export const mostFoldedBytes = 64 * 2 ** 20;
 
-/** Elements that constant folding may read and write together, which bounds its time. */
-export const mostFoldedWork = 2 ** 27;
+/** Elements of constants that all nodes may read together, which bounds the time of shared ones. */
+export const mostReadElements = 2 ** 27;
 
 /** Bytes that weights in the converter's own layout may take together. */
-export const mostDerivedBytes = 512 * 2 ** 20;
+export const mostDerivedBytes = 256 * 2 ** 20;

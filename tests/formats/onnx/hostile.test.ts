@@ -298,6 +298,68 @@ describe('graph bombs', () => {
     expect([...graph.values.values()].filter(({ data }) => data)).toHaveLength(2);
   });
 
+  test('calls that multiply empty or large functions end', () => {
+    const opsets = [
+      { domain: '', version: 17 },
+      { domain: 'user', version: 1 },
+    ];
+    const calls = (callee: string, count: number) =>
+      Array.from({ length: count }, () => node(callee, ['v'], [], [], { domain: 'user' }));
+    const multiply = (last: Draft) => [
+      ...Array.from({ length: 20 }, (_, i) => ({
+        name: `f${i}`,
+        domain: 'user',
+        input: ['v'],
+        node: calls(`f${i + 1}`, 10),
+      })),
+      { name: 'f20', domain: 'user', input: ['v'], ...last },
+    ];
+    const nodes = [node('f0', ['x'], [], [], { domain: 'user' }), node('Relu', ['x'], ['y'])];
+    const big = node('Relu', ['v'], ['w'], [attribute.string('junk', 'j'.repeat(1 << 20))]);
+    for (const last of [{ node: [] }, { node: [big] }]) {
+      expect(run({ nodes, opsets, functions: multiply(last) })).toBe('E_ONNX_TOO_LARGE');
+    }
+  });
+
+  test.each([
+    ['PRelu', ['x', 'big']],
+    ['Pow', ['x', 'big']],
+    ['Div', ['x', 'big']],
+    ['Gather', ['x', 'big']],
+    ['Reshape', ['big', 'same']],
+  ])('%s by a large constant, again and again, ends', (op, inputs) => {
+    const count = 1 << 18;
+    const nodes = Array.from({ length: 3000 }, (_, i) => node(op, inputs, [`v${i}`]));
+    const all = node(
+      'Sum',
+      nodes.map((_, i) => `v${i}`),
+      ['y'],
+    );
+    const big = floats('big', [count], new Array<number>(count).fill(1.5));
+    const x = port('x', [1, count]);
+    const initializers = [big, int64s('same', [count])];
+    expect(run({ nodes: [...nodes, all], initializers, inputs: [x] })).toMatch(/^E_ONNX_/);
+  });
+
+  test('external data that many tensors share is not read without end', () => {
+    const nodes = Array.from({ length: 100 }, (_, i) => node('Add', ['x', `w${i}`], [`v${i}`]));
+    const initializers = nodes.map((_, i) => ({
+      name: `w${i}`,
+      dims: [1 << 23],
+      dataType: 1,
+      externalData: [{ key: 'location', value: 'w' }],
+    }));
+    const all = node(
+      'Sum',
+      nodes.map((_, i) => `v${i}`),
+      ['y'],
+    );
+    const bytes = model({ nodes: [...nodes, all], initializers, inputs: [port('x', [1])] });
+    const shared = new Uint8Array(1 << 25);
+    const work = () => importOnnx(bytes, { fileName: 'net.onnx', readExternal: () => shared });
+    expect(codeOf(work)).toMatch(/^E_ONNX_(TOO_LARGE|FOLDING)$/);
+  });
+
   test('a long name is not repeated in every derived name', () => {
     const name = 'n'.repeat(1 << 20);
     const weights = floats('w', [64, 1, 1, 1], new Array<number>(64).fill(1));

@@ -3,7 +3,16 @@ import type { DType } from '../../../ir/types.ts';
 import { constantMismatch, notConvertible } from '../errors.ts';
 import { elementTypeName, elementTypeOf } from '../tensor/element-type.ts';
 import type { Elements } from '../tensor/elements.ts';
-import { type Constant, canonicalAxis, type Folder, folded, numbers, required } from './folder.ts';
+import type { FoldBudget } from './budget.ts';
+import {
+  type Constant,
+  canonicalAxis,
+  type Folded,
+  type Folder,
+  folded,
+  numbers,
+  required,
+} from './folder.ts';
 
 const int64Range = [-(2n ** 63n), 2n ** 63n - 1n] as const;
 
@@ -21,17 +30,27 @@ function convert(value: number | bigint, dtype: DType): number | bigint {
   return dtype === 'float32' ? number : Math.trunc(number);
 }
 
+function converted(x: Constant, dtype: DType, budget: FoldBudget): Folded {
+  if (dtype === x.type.dtype) return folded(dtype, x.type.shape, x.data);
+  const data = budget.allocate(dtype, x.type.shape);
+  const elements: Elements = data;
+  for (let i = 0; i < elements.length; i++) elements[i] = convert(x.data[i]!, dtype);
+  return folded(dtype, x.type.shape, data);
+}
+
 export const foldCast: Folder = (node, budget) => {
   const x = required(node, 0);
   const code = node.attrs.int('to', 0);
   node.attrs.ignore('saturate');
   const type = elementTypeOf(code);
   if (!type) throw notConvertible(`it casts to ${elementTypeName(code)}`);
-  if (type.dtype === x.type.dtype) return [folded(type.dtype, x.type.shape, x.data)];
-  const data = budget.allocate(type.dtype, x.type.shape, x.data.length);
-  const elements: Elements = data;
-  for (let i = 0; i < elements.length; i++) elements[i] = convert(x.data[i]!, type.dtype);
-  return [folded(type.dtype, x.type.shape, data)];
+  return [converted(x, type.dtype, budget)];
+};
+
+/** Cast to the type of another constant. */
+export const foldCastLike: Folder = (node, budget) => {
+  node.attrs.ignore('saturate');
+  return [converted(required(node, 0), required(node, 1).type.dtype, budget)];
 };
 
 /** Index into per-tensor (one entry) or per-axis parameters for element `i`. */
@@ -57,7 +76,7 @@ export const foldDequantizeLinear: Folder = (node, budget) => {
     throw constantMismatch('DequantizeLinear', 'scale and zero point differ in length');
   }
   const at = parameterIndex(x, scale.length, axis);
-  const data = budget.allocate('float32', x.type.shape, x.data.length);
+  const data = budget.allocate('float32', x.type.shape);
   const elements: Elements = data;
   for (let i = 0; i < elements.length; i++) {
     const slice = at(i);

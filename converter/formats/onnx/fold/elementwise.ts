@@ -3,7 +3,7 @@ import type { DType, TensorData } from '../../../ir/types.ts';
 import { constantMismatch } from '../errors.ts';
 import type { Elements } from '../tensor/elements.ts';
 import type { FoldBudget } from './budget.ts';
-import { type Constant, type Folded, type Folder, folded, required } from './folder.ts';
+import { type Constant, type Folded, type Folder, type FoldNode, folded, required } from './folder.ts';
 import { broadcastData } from './offsets.ts';
 
 type Operation<T> = (a: T, b: T) => T | boolean;
@@ -25,11 +25,22 @@ function larger(a: bigint, b: bigint): bigint {
   return b;
 }
 
+/** The result has the divisor's sign, as ONNX has it for integers. */
+function floorModulo(a: number, b: number): number {
+  return a - b * Math.floor(a / b);
+}
+
+function floorModulo64(a: bigint, b: bigint): bigint {
+  const rest = a % b;
+  return rest !== 0n && rest < 0n !== b < 0n ? rest + b : rest;
+}
+
 const binaries: ReadonlyMap<string, Binary> = new Map<string, Binary>([
   ['Add', { number: (a, b) => a + b, bigint: (a, b) => a + b }],
   ['Sub', { number: (a, b) => a - b, bigint: (a, b) => a - b }],
   ['Mul', { number: (a, b) => a * b, bigint: (a, b) => a * b }],
   ['Div', { number: (a, b) => a / b, bigint: (a, b) => a / b }],
+  ['Mod', { number: floorModulo, bigint: floorModulo64 }],
   ['Pow', { number: (a, b) => a ** b }],
   ['Min', { number: Math.min, bigint: smaller }],
   ['Max', { number: Math.max, bigint: larger }],
@@ -49,15 +60,21 @@ function checkDivisor(op: string, divisor: TensorData, dtype: DType): void {
   }
 }
 
-function applyBinary(op: string, a: Constant, b: Constant, budget: FoldBudget): Folded {
-  const operation = binaries.get(op)!;
+/** C's fmod: the result has the dividend's sign. */
+const truncatedModulo: Binary = { number: (a, b) => a % b, bigint: (a, b) => a % b };
+
+function operationOf({ op, attrs }: FoldNode): Binary {
+  return op === 'Mod' && attrs.flag('fmod', false) ? truncatedModulo : binaries.get(op)!;
+}
+
+function applyBinary(op: string, operation: Binary, a: Constant, b: Constant, budget: FoldBudget): Folded {
   const { dtype } = a.type;
   if (dtype !== b.type.dtype) throw constantMismatch(op, `its inputs are ${dtype} and ${b.type.dtype}`);
   const shape = broadcastShapes(a.type.shape, b.type.shape);
   if (!shape) throw constantMismatch(op, 'its inputs do not broadcast');
-  const data = budget.allocate(operation.result ?? dtype, shape, a.data.length + b.data.length);
+  const data = budget.allocate(operation.result ?? dtype, shape);
   const result: Elements = data;
-  if (op === 'Div') checkDivisor(op, b.data, dtype);
+  if (op === 'Div' || op === 'Mod') checkDivisor(op, b.data, dtype);
   const left: Elements = broadcastData(a.data, a.type.shape, shape);
   const right: Elements = broadcastData(b.data, b.type.shape, shape);
   if (dtype === 'int64') {
@@ -76,14 +93,20 @@ function applyBinary(op: string, a: Constant, b: Constant, budget: FoldBudget): 
 
 /** Variadic operators are chains of the binary one. */
 export const foldBinary: Folder = (node, budget) => {
-  if (!binaries.has(node.op)) return undefined;
+  const operation = operationOf(node);
   let result: Constant = required(node, 0);
   for (let i = 1; i < node.inputs.length; i++) {
-    const next = applyBinary(node.op, result, required(node, i), budget);
+    const next = applyBinary(node.op, operation, result, required(node, i), budget);
     result = { name: '', type: { dtype: next.dtype, shape: next.shape }, data: next.data };
   }
   return [{ ...result.type, data: result.data }];
 };
+
+function roundHalfEven(x: number): number {
+  const low = Math.floor(x);
+  const up = x - low > 0.5 || (x - low === 0.5 && low % 2 !== 0);
+  return up ? low + 1 : low;
+}
 
 const unaries: ReadonlyMap<string, (x: number) => number> = new Map([
   ['Neg', (x) => -x],
@@ -94,6 +117,8 @@ const unaries: ReadonlyMap<string, (x: number) => number> = new Map([
   ['Exp', Math.exp],
   ['Log', Math.log],
   ['Reciprocal', (x) => 1 / x],
+  ['Round', roundHalfEven],
+  ['Sign', Math.sign],
   ['Not', (x) => (x === 0 ? 1 : 0)],
 ]);
 
@@ -105,7 +130,7 @@ export const foldUnary: Folder = (node, budget) => {
   const x = required(node, 0);
   const { dtype, shape } = x.type;
   const operation = unaries.get(node.op)!;
-  const data = budget.allocate(dtype, shape, x.data.length);
+  const data = budget.allocate(dtype, shape);
   const result: Elements = data;
   if (dtype !== 'int64') {
     for (let i = 0; i < result.length; i++) result[i] = operation(x.data[i] as number);
@@ -122,8 +147,7 @@ export const foldWhere: Folder = (node, budget) => {
   const branches = broadcastShapes(a.type.shape, b.type.shape);
   const shape = branches && broadcastShapes(condition.type.shape, branches);
   if (!shape || a.type.dtype !== b.type.dtype) throw constantMismatch('Where', 'its inputs do not fit');
-  const read = condition.data.length + a.data.length + b.data.length;
-  const data = budget.allocate(a.type.dtype, shape, read);
+  const data = budget.allocate(a.type.dtype, shape);
   const result: Elements = data;
   const chosen = broadcastData(condition.data, condition.type.shape, shape);
   const left: Elements = broadcastData(a.data, a.type.shape, shape);

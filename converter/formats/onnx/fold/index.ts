@@ -1,4 +1,4 @@
-import { foldCast, foldDequantizeLinear } from './conversions.ts';
+import { foldCast, foldCastLike, foldDequantizeLinear } from './conversions.ts';
 import { binaryNames, foldBinary, foldUnary, foldWhere, unaryNames } from './elementwise.ts';
 import { type Folder, required } from './folder.ts';
 import { foldConstant, foldConstantOfShape, foldRange } from './generators.ts';
@@ -28,6 +28,7 @@ export const folders: ReadonlyMap<string, Folder> = new Map<string, Folder>([
   ...unaryNames.map((name): [string, Folder] => [name, foldUnary]),
   ...reductionNames.map((name): [string, Folder] => [name, foldReduction]),
   ['Cast', foldCast],
+  ['CastLike', foldCastLike],
   ['Concat', foldConcat],
   ['Constant', foldConstant],
   ['ConstantOfShape', foldConstantOfShape],

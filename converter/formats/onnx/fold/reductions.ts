@@ -25,7 +25,7 @@ export const foldReduction: Folder = (node, budget) => {
   const kept = shape.map((size, axis) => (reduced(axis) ? 1 : size));
   const outShape = keep ? kept : shape.filter((_, axis) => !reduced(axis));
   if (shape.includes(0)) throw constantMismatch(node.op, 'it reduces an empty tensor');
-  const data = budget.allocate(dtype, outShape, x.data.length);
+  const data = budget.allocate(dtype, outShape);
   const strides = stridesOf(shape);
   const outStrides = stridesOf(kept);
   const operation = reductions.get(node.op)!;

@@ -185,7 +185,7 @@ export const foldGather: Folder = (node, budget) => {
   const axis = canonicalAxis('Gather', node.attrs.int('axis', 0), shape.length);
   const extent = shape[axis] ?? 0;
   const outShape = [...shape.slice(0, axis), ...indices.type.shape, ...shape.slice(axis + 1)];
-  const data = budget.allocate(dtype, outShape, indices.data.length);
+  const data = budget.allocate(dtype, outShape);
   const inner = elementCount(shape.slice(axis + 1));
   const outer = elementCount(shape.slice(0, axis));
   const places = numbers(indices).map((index) => (index < 0 ? index + extent : index));

@@ -7,7 +7,7 @@ import {
   functionDuplicate,
   functionsTooDeep,
 } from '../errors.ts';
-import { mostFunctionNesting, mostNodes } from '../limits.ts';
+import { mostFunctionNesting, mostInlinedBytes, mostNodes } from '../limits.ts';
 import { canonicalDomain, type Opsets, opsetsOf } from './opsets.ts';
 import { Names, Scope } from './scope.ts';
 
@@ -71,6 +71,15 @@ function attributesOf(node: NodeProto, parameters: Attributes | undefined): Attr
   return attributes;
 }
 
+/** Roughly the bytes of a message in memory; nesting is bounded by the reader. */
+function sizeOf(field: unknown): number {
+  if (typeof field === 'string') return field.length;
+  if (field instanceof Uint8Array) return field.byteLength;
+  if (Array.isArray(field)) return field.reduce((sum: number, entry) => sum + sizeOf(entry), 8);
+  if (typeof field !== 'object' || field === null) return 8;
+  return Object.values(field).reduce((sum: number, entry) => sum + sizeOf(entry), 8);
+}
+
 /** Put before the names of what is inside `node`. */
 export function prefixOf(node: FlatNode): string {
   return `${node.origin.slice(0, 200)}/`;
@@ -80,7 +89,9 @@ export function prefixOf(node: FlatNode): string {
 export class Flattener {
   readonly names = new Names();
   private readonly functions = new Map<string, FunctionProto>();
+  private readonly sizes = new Map<FunctionProto, number>();
   private count = 0;
+  private inlined = 0;
 
   constructor(functions: readonly FunctionProto[]) {
     for (const body of functions) {
@@ -106,7 +117,7 @@ export class Flattener {
 
   /** Gives a value of a function or branch a name in the whole model. */
   define(name: string, scope: Scope, prefix: string): void {
-    if (name !== '') scope.define(name, this.names.derived(`${prefix}${name.slice(0, 200)}`, ''));
+    if (name !== '') scope.define(name, this.names.fresh(`${prefix}${name.slice(0, 200)}`));
   }
 
   private flatten(nodes: readonly NodeProto[], around: Surroundings): FlatNode[] {
@@ -145,6 +156,14 @@ export class Flattener {
     };
   }
 
+  /** Bounds what calls multiply: a small file may call a large body very often. */
+  private countCall(body: FunctionProto): void {
+    const size = this.sizes.get(body) ?? sizeOf(body);
+    this.sizes.set(body, size);
+    this.inlined += size;
+    if (this.inlined > mostInlinedBytes) throw fileTooLarge('bytes in called functions', mostInlinedBytes);
+  }
+
   /** The nodes of a function's body, reading the call's inputs and making the call's outputs. */
   private call(body: FunctionProto, node: FlatNode, around: Surroundings): FlatNode[] {
     const key = functionKey(body.domain, body.name, body.overload);
@@ -153,6 +172,7 @@ export class Flattener {
     if (node.inputs.length > body.input.length || node.outputs.length > body.output.length) {
       throw callMismatch(node.origin, body.name ?? '');
     }
+    this.countCall(body);
     const prefix = prefixOf(node);
     const scope = new Scope();
     for (const [i, name] of body.input.entries()) scope.define(name, node.inputs[i] ?? '');

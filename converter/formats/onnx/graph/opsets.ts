@@ -7,8 +7,8 @@ export type Opsets = ReadonlyMap<string, number>;
 const oldestIr = 3;
 /** Newer ones have only added fields so far; they are read with a note. */
 const newestIr = 13;
-const oldestOpset = 7;
-const newestOpset = 22;
+export const oldestOpset = 7;
+export const newestOpset = 22;
 
 /** 'ai.onnx' is another way to write the standard domain. */
 export function canonicalDomain(domain: string | undefined): string {

@@ -28,11 +28,6 @@ export class Names {
     this.next.set(stem, count);
     return this.claim(name);
   }
-
-  /** A free name for something that belongs to `base`. */
-  derived(base: string, suffix: string): string {
-    return this.fresh(`${base.slice(0, longestBase)}${suffix}`);
-  }
 }
 
 /** What the names in one graph, function body or branch stand for. */

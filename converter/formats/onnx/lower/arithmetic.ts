@@ -1,7 +1,7 @@
 import type { Value } from '../../../ir/types.ts';
 import { constantMismatch, notConvertible } from '../errors.ts';
 import type { NodeBuilder } from './builder.ts';
-import { floatConstant, type Lowering, onlyInputs, operand } from './lowering.ts';
+import { constantOperand, type Lowering, type LowerNode, onlyInputs, operand, rankOf } from './lowering.ts';
 
 function twoInputs(op: string, target: string): Lowering {
   return {
@@ -31,9 +31,10 @@ function anyInputs(op: string, target: string): Lowering {
 function reciprocalOf(build: NodeBuilder, divisor: Value): Value | undefined {
   const { data } = divisor;
   if (!(data instanceof Float32Array)) return undefined;
-  const inverse = data.map((value) => 1 / value);
-  if (!inverse.every(Number.isFinite)) return undefined;
-  return build.derive(divisor, 'reciprocal', divisor.type.shape, () => inverse);
+  const inverse = build.derive(divisor, 'reciprocal', divisor.type.shape, () =>
+    data.map((value) => 1 / value),
+  );
+  return (inverse.data as Float32Array).every(Number.isFinite) ? inverse : undefined;
 }
 
 const div: Lowering = {
@@ -63,33 +64,33 @@ const powers: ReadonlyMap<number, (build: NodeBuilder, x: Value) => Value> = new
   [3, (build: NodeBuilder, x: Value) => build.binary('mul', build.binary('mul', x, x), x)],
 ]);
 
+/** The one exponent; it may have another type than the base. */
+function exponentOf(node: LowerNode): number {
+  const { data, type } = constantOperand(node, 1, 'exponents');
+  if (type.shape.length > rankOf(operand(node, 0))) {
+    throw constantMismatch('Pow', 'the exponent has more axes than the base');
+  }
+  const [exponent] = data;
+  for (const other of data) {
+    if (other !== exponent) throw notConvertible('its exponents differ between elements');
+  }
+  return Number(exponent);
+}
+
 const pow: Lowering = {
   op: 'Pow',
   notes: `constant exponent, one of ${[...powers.keys()].join(', ')}`,
   lower(node, build) {
     onlyInputs(node, 2);
     const x = operand(node, 0);
-    const { data } = floatConstantExponent(node);
-    const exponent = data[0];
-    if (exponent === undefined || data.some((value) => value !== exponent)) {
-      throw notConvertible('its exponents differ between elements');
-    }
-    const power = powers.get(Number(exponent));
-    if (!power)
+    const exponent = exponentOf(node);
+    const power = powers.get(exponent);
+    if (!power) {
       throw notConvertible(`its exponent is ${exponent}; ${[...powers.keys()].join(', ')} are possible`);
+    }
     return [power(build, x)];
   },
 };
-
-/** The exponent may have another type than the base. */
-function floatConstantExponent(node: Parameters<Lowering['lower']>[0]) {
-  const exponent = operand(node, 1);
-  if (!exponent.data) return floatConstant(node, 1, 'exponents');
-  if (exponent.type.shape.length > operand(node, 0).type.shape.length) {
-    throw constantMismatch('Pow', 'the exponent has more axes than the base');
-  }
-  return { data: Array.from(exponent.data as ArrayLike<number | bigint>, Number) };
-}
 
 export const arithmetic: readonly Lowering[] = [
   twoInputs('Add', 'add'),

@@ -50,6 +50,9 @@ export function floatConstant(node: LowerNode, position: number, role: string): 
   return constant as FloatConstant;
 }
 
+/** Longest list of axes, sizes or indices that a node is converted for. */
+const longestList = 4096;
+
 /** Numbers of an optional constant input, such as axes. */
 export function optionalNumbers(
   node: LowerNode,
@@ -58,6 +61,9 @@ export function optionalNumbers(
 ): readonly number[] | undefined {
   if (!node.inputs[position]) return undefined;
   const { data } = constantOperand(node, position, role);
+  if (data.length > longestList) {
+    throw notConvertible(`its ${role} are a list of ${data.length}; at most ${longestList} are possible`);
+  }
   return Array.from(data as ArrayLike<number | bigint>, Number);
 }
 

@@ -16,10 +16,10 @@ function fillValue(node: LowerNode): number {
   if (!node.inputs[2]) return attribute;
   const { data } = floatConstant(node, 2, 'fill values');
   const [value] = data;
-  if (data.length !== 1 || !Number.isFinite(value)) {
-    throw constantMismatch('Pad', 'its fill value is not one finite number');
-  }
-  return value!;
+  if (data.length !== 1 || value === undefined)
+    throw constantMismatch('Pad', 'its fill value is not one number');
+  if (!Number.isFinite(value)) throw notConvertible(`it pads with ${value}; only finite values are possible`);
+  return value;
 }
 
 /** Padding before and after each axis of the input; negative numbers crop. */

@@ -42,6 +42,23 @@ const cast: Lowering = {
   },
 };
 
+const castLike: Lowering = {
+  op: 'CastLike',
+  notes: 'between float types; disappears',
+  lower(node, build) {
+    onlyInputs(node, 2);
+    node.attrs.ignore('saturate');
+    const [x, like] = [operand(node, 0), operand(node, 1)];
+    if (x.data && like.type.dtype === 'float32') {
+      return [build.constant('', x.type.shape, Float32Array.from(x.data, Number))];
+    }
+    if (x.type.dtype !== like.type.dtype) {
+      throw notConvertible(`it casts from ${x.type.dtype} to ${like.type.dtype}`);
+    }
+    return [x];
+  },
+};
+
 const expand: Lowering = {
   op: 'Expand',
   notes: 'to the shape that the input has; disappears',
@@ -59,4 +76,4 @@ const expand: Lowering = {
   },
 };
 
-export const passThrough: readonly Lowering[] = [cast, dropout, expand, identity];
+export const passThrough: readonly Lowering[] = [cast, castLike, dropout, expand, identity];

@@ -17,6 +17,11 @@ const instanceNorm: Refusal = {
   hint: 'train with BatchNorm, which becomes part of the convolution before it',
 };
 
+const pick: Refusal = {
+  why: 'it gives positions, not values',
+  hint: 'export the network without it and pick the largest output in your program',
+};
+
 export const refusals: ReadonlyMap<string, Refusal> = new Map<string, Refusal>([
   ['QuantizeLinear', quantized],
   ['DequantizeLinear', quantized],
@@ -25,6 +30,9 @@ export const refusals: ReadonlyMap<string, Refusal> = new Map<string, Refusal>([
   ['QLinearMatMul', quantized],
   ['ConvInteger', quantized],
   ['MatMulInteger', quantized],
+  ['ArgMax', pick],
+  ['ArgMin', pick],
+  ['TopK', pick],
   ['If', { why: 'its condition is computed at run time', hint: 'export the branch that is used' }],
   ['Loop', loops],
   ['Scan', loops],
