@@ -1,0 +1,196 @@
+import type { KernelCall, KernelParams } from '../../ops/integer/kernel-call.ts';
+import { type AccumulatingLayer, accumulatingLayer, parameter, sumsFit } from './accumulating-layer.ts';
+import { chooseFinish, type Finish } from './finish.ts';
+import { type AssemblyFunction, type KernelChoice, portable } from './kernel.ts';
+import { dualObstacleOf, pairStream, pairsOf, wordsOfWindow } from './pair-stream.ts';
+
+/** Members of the portable kernels' window. */
+export interface Window {
+  readonly batch: number;
+  readonly x_height: number;
+  readonly x_width: number;
+  readonly x_depth: number;
+  readonly y_height: number;
+  readonly y_width: number;
+  readonly y_depth: number;
+  readonly kernel_height: number;
+  readonly kernel_width: number;
+  readonly stride_y: number;
+  readonly stride_x: number;
+  readonly dilation_y: number;
+  readonly dilation_x: number;
+  readonly pad_top: number;
+  readonly pad_left: number;
+}
+
+export function windowOf(call: KernelCall): Window {
+  return call.params['window'] as unknown as Window;
+}
+
+/** How a pair's words are read: blocks of at most 32, the FPU's registers. */
+interface Blocks {
+  readonly count: number;
+  readonly length: number;
+}
+
+/** Instructions for one word, and for the change to the next block. */
+const wordCost = 11;
+const blockCost = 6;
+const registers = 32;
+/** Longest block that is repeated: longer ones gain next to nothing and take 44 bytes of code a word. */
+const longestRepeated = 24;
+
+/** The division into blocks that costs least, with words of zeros at the end where it does not come out even. */
+export function blocksOf(words: number): Blocks {
+  if (words <= registers) return { count: 1, length: words };
+  let best = { count: 0, length: 0, cost: Number.POSITIVE_INFINITY };
+  for (let length = 2; length <= longestRepeated; length++) {
+    const count = Math.ceil(words / length);
+    const cost = count * (length * wordCost + blockCost);
+    if ((count * length) % 2 === 0 && cost < best.cost) best = { count, length, cost };
+  }
+  return best;
+}
+
+/** Largest y_depth whose third multiple is a store's offset, and most bytes of columns that one MOVW counts. */
+const deepest = 1365;
+const mostColumnBytes = 0xffff;
+
+interface TilePlan {
+  readonly layer: AccumulatingLayer;
+  readonly finish: Finish;
+  readonly weights: 'dual' | 'plain';
+  readonly blocks: Blocks;
+  readonly depth: number;
+}
+
+function functionOf(macro: string, numbers: readonly number[]): AssemblyFunction {
+  const name = `tml_${macro}_${numbers.map((x) => (x < 0 ? `m${-x}` : String(x))).join('_')}`;
+  return { name, definition: `TML_CM_${macro.toUpperCase()}(${[name, ...numbers].join(', ')})` };
+}
+
+function tileNumbers({ layer, finish, weights, depth }: TilePlan): number[] {
+  const { low, high } = layer.result;
+  const shifts = [finish.shifts[0]!, finish.shifts[1]!];
+  return [weights === 'dual' ? 0 : 1, finish.form === 'linear' ? 0 : 1, ...shifts, low, high, depth];
+}
+
+const tile4 = (plan: TilePlan) =>
+  functionOf('tile4', [plan.blocks.length - 1, plan.blocks.count, ...tileNumbers(plan)]);
+const tile1 = (plan: TilePlan) =>
+  functionOf('tile1', [plan.blocks.length * plan.blocks.count, ...tileNumbers(plan)]);
+
+type Planned =
+  | { readonly plan: TilePlan; readonly form: string; readonly declined: readonly string[] }
+  | { readonly plan: undefined; readonly obstacle: string };
+
+/** Multiplication of second channels in each weight form; a linear finish takes it along. */
+const gains = { dual: [1, 256], plain: [1, 1] } as const;
+
+function planTiles(layer: AccumulatingLayer, taps: number): Planned {
+  const depth = layer.channels.length;
+  const blocks = blocksOf(wordsOfWindow(taps));
+  const columnBytes = blocks.count * blocks.length * 16;
+  if (depth > deepest) return { plan: undefined, obstacle: `${depth} channels are more than ${deepest}` };
+  if (columnBytes > mostColumnBytes) return { plan: undefined, obstacle: `a window of ${taps} values` };
+  if (!sumsFit(layer)) return { plan: undefined, obstacle: 'sums can leave 32 bits' };
+  const obstacle = dualObstacleOf(pairsOf(layer.channels));
+  const weights = obstacle === undefined ? 'dual' : 'plain';
+  const finish = chooseFinish(layer.channels, layer.result, gains[weights]);
+  if (!finish) return { plan: undefined, obstacle: 'a scale of 1 or more, or sums beyond 2^30' };
+  const declined = [
+    ...(obstacle === undefined ? [] : [`dual weights: ${obstacle}`]),
+    ...(finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel']),
+  ];
+  return {
+    plan: { layer, finish, weights, blocks, depth },
+    form: `${weights} weights, ${finish.form} requantization, tiles of 4`,
+    declined,
+  };
+}
+
+const streamOf = ({ layer, finish, weights, blocks }: TilePlan) =>
+  pairStream(weights, pairsOf(layer.channels), finish, blocks.count * blocks.length);
+
+/** Bytes of the widened inputs of four pixels. */
+const columnBytesOf = ({ blocks }: TilePlan) => blocks.count * blocks.length * 16;
+
+function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number): KernelChoice {
+  const planned = planTiles(layer, taps);
+  if (!planned.plan) return portable(planned.obstacle);
+  const { plan, form, declined } = planned;
+  const tiles = Math.floor((pixels - (taps % 4 === 0 ? 0 : 1)) / 4);
+  return {
+    kernel: {
+      kernel: 'cm_pointwise_s8',
+      header: 'tml_cm_conv2d.h',
+      struct: 'tml_cm_pointwise_s8',
+      params: { pixels, x_depth: taps, y_depth: plan.depth },
+      stream: streamOf(plan),
+      scratchBytes: columnBytesOf(plan),
+      functions: [tiles > 0 ? tile4(plan) : undefined, 4 * tiles < pixels ? tile1(plan) : undefined],
+      inPlace: plan.depth <= taps,
+    },
+    form: pixels < 4 ? form.replace('tiles of 4', 'single rows') : form,
+    declined,
+  };
+}
+
+/** Weights [channels, taps]. */
+const weightRow = (weights: Int8Array, channel: number, channels: number) => {
+  const taps = weights.length / channels;
+  return weights.subarray(channel * taps, (channel + 1) * taps);
+};
+
+/** A window of one pixel that takes all pixels in order is a matrix product. */
+function isPointwise(w: Window): boolean {
+  const single = w.kernel_height === 1 && w.kernel_width === 1 && w.stride_x === 1 && w.stride_y === 1;
+  return single && w.pad_top === 0 && w.pad_left === 0 && w.x_width === w.y_width && w.x_height === w.y_height;
+}
+
+/** Windows longer than this are widened row by row where a row is whole words (TML_CM_WHOLE_WINDOW). */
+const wholeWindow = 64;
+
+/** Bytes in which windows, or rows of them, are put together before widening. */
+function stagingBytes(w: Window): number {
+  const row = w.kernel_width * w.x_depth;
+  const window = w.kernel_height * row;
+  return row % 4 === 0 && window > wholeWindow ? 4 * row : 16 * Math.ceil(window / 4);
+}
+
+/** The kernel for a call of conv2d_s8. */
+export function chooseConvolution(call: KernelCall): KernelChoice {
+  const w = windowOf(call);
+  const layer = accumulatingLayer(call, weightRow);
+  const taps = w.kernel_height * w.kernel_width * w.x_depth;
+  if (isPointwise(w)) return pointwiseChoice(layer, w.batch * w.y_height * w.y_width, taps);
+  const planned = planTiles(layer, taps);
+  if (!planned.plan) return portable(planned.obstacle);
+  const { plan, form, declined } = planned;
+  const pixels = w.y_height * w.y_width;
+  const columns = columnBytesOf(plan);
+  return {
+    kernel: {
+      kernel: 'cm_conv2d_s8',
+      header: 'tml_cm_conv2d.h',
+      struct: 'tml_cm_conv2d_s8',
+      params: {
+        window: w as unknown as KernelParams,
+        x_zero: layer.inputZero,
+        staging: columns / 4,
+      },
+      stream: streamOf(plan),
+      scratchBytes: columns + stagingBytes(w),
+      functions: [pixels >= 4 ? tile4(plan) : undefined, pixels % 4 > 0 ? tile1(plan) : undefined],
+      inPlace: false,
+    },
+    form,
+    declined,
+  };
+}
+
+/** The kernel for a call of fully_connected_s8. */
+export function chooseFullyConnected(call: KernelCall): KernelChoice {
+  const layer = accumulatingLayer(call, weightRow);
+  return pointwiseChoice(layer, parameter(call, 'rows'), parameter(call, 'depth'));
+}

@@ -1,0 +1,76 @@
+import type { ChannelSums } from './channel-sums.ts';
+import type { Channel, Finish } from './finish.ts';
+
+/** Two channels side by side in every word of weights; the last pair of an odd number lacks its second. */
+export type Pair = readonly [Channel, Channel | undefined];
+
+export function pairsOf(channels: readonly Channel[]): Pair[] {
+  const pairs: Pair[] = [];
+  for (let i = 0; i < channels.length; i += 2) pairs.push([channels[i]!, channels[i + 1]]);
+  return pairs;
+}
+
+/** Words of weights that a window of `taps` positions takes, two positions to a word, in groups of four. */
+export const wordsOfWindow = (taps: number) => 2 * Math.ceil(taps / 4);
+
+/** Largest |sum| of a second channel: it comes out of the dual form multiplied by 256. */
+const dualSumLimit = 2 ** 23;
+
+/** Why a pair's weights cannot stand in the dual form: undefined when they can. */
+function dualObstacle([first, second]: Pair): string | undefined {
+  if (!second) return undefined;
+  const a = first.sums.weights;
+  const b = second.sums.weights;
+  if (b.some((weight, k) => weight === -128 && a[k]! < 0)) {
+    return 'a weight of -128 beside a negative one does not fit 16 bits';
+  }
+  const { low, high } = second.sums.range;
+  // A linear form may move the start by a little; 2^12 covers it and the proof checks the exact bound.
+  const most = Math.max(-low, high) + 2 ** 12;
+  return most >= dualSumLimit ? `sums reach ${most}, beyond 2^23` : undefined;
+}
+
+/** Why a layer cannot have dual weights. */
+export function dualObstacleOf(pairs: readonly Pair[]): string | undefined {
+  for (const pair of pairs) {
+    const obstacle = dualObstacle(pair);
+    if (obstacle) return obstacle;
+  }
+  return undefined;
+}
+
+type WeightForm = 'dual' | 'plain';
+
+/** Half a word: one position of the window for both channels. */
+function halfWord(form: WeightForm, a: number, b: number): number {
+  return form === 'dual' ? (a + 256 * b) & 0xffff : (a & 0xff) | ((b & 0xff) << 8);
+}
+
+function weightWords(form: WeightForm, [first, second]: Pair, words: number): number[] {
+  const at = (sums: ChannelSums | undefined, k: number) => sums?.weights[k] ?? 0;
+  return Array.from({ length: words }, (_, word) => {
+    const k = Math.floor(word / 2) * 4 + (word % 2);
+    const [low, high] = [k, k + 2].map((tap) =>
+      halfWord(form, at(first.sums, tap), at(second?.sums, tap)),
+    ) as [number, number];
+    return low | (high << 16);
+  });
+}
+
+/** The stream of tml_cm_gemm.h: for each pair both start values, `words` words of weights, both requantizations. */
+export function pairStream(
+  form: WeightForm,
+  pairs: readonly Pair[],
+  finish: Finish,
+  words: number,
+): Int32Array {
+  const none = { delta: 0, words: finish.channels[0]!.words.map(() => 0) };
+  const stream = pairs.flatMap((pair, i) => {
+    const [a, b] = [finish.channels[2 * i]!, finish.channels[2 * i + 1] ?? none];
+    const first = pair[0].sums.start + a.delta;
+    const second = (pair[1]?.sums.start ?? 0) + b.delta;
+    const start = form === 'dual' ? first + 256 * second : second;
+    return [first, start, ...weightWords(form, pair, words), ...a.words, ...b.words];
+  });
+  return Int32Array.from(stream, (word) => word | 0);
+}

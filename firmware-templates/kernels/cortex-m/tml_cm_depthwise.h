@@ -1,0 +1,169 @@
+/* Depthwise convolution for Cortex-M with DSP extension and FPU. One channel at a time is widened to 16 bits into a plane
+ * with the padding around it; neighbours in a word are two taps for SMLAD. The input zero point is folded into the
+ * start values, so stored values are multiplied and the padding holds the zero point.
+ *
+ * A channel's constants: the start value of its sums, its weights, and its requantization (see tml_cm_gemm.h). */
+#ifndef TML_CM_DEPTHWISE_H
+#define TML_CM_DEPTHWISE_H
+
+#include <string.h>
+
+#include "tml_common.h"
+#include "tml_cm_gemm.h"
+
+struct tml_cm_depthwise_s8 {
+	struct tml_window window;
+	int32_t x_zero;
+	int32_t plane_height, plane_width; /* all that windows cover; the width is even */
+	int32_t stream_words;              /* of a channel */
+};
+
+/* One channel of the input into the plane, whose border is left alone. */
+TML_KERNEL void tml_cm_fill_plane(const struct tml_cm_depthwise_s8 *p, const int8_t *x, int16_t *plane)
+{
+	const struct tml_window *w = &p->window;
+	const int32_t rows = tml_min(w->x_height, p->plane_height - w->pad_top);
+	const int32_t columns = tml_min(w->x_width, p->plane_width - w->pad_left);
+	const int32_t depth = w->x_depth;
+
+	plane += w->pad_top * p->plane_width + w->pad_left;
+	for (int32_t i = 0; i < rows; i++, x += w->x_width * depth, plane += p->plane_width) {
+		const int8_t *from = x;
+		int16_t *to = plane;
+		int32_t j = 0;
+
+		for (; j + 4 <= columns; j += 4, from += 4 * depth, to += 4) {
+			to[0] = from[0];
+			to[1] = from[depth];
+			to[2] = from[2 * depth];
+			to[3] = from[3 * depth];
+		}
+		if (columns - j > 0)
+			to[0] = from[0];
+		if (columns - j > 1)
+			to[1] = from[depth];
+		if (columns - j > 2)
+			to[2] = from[2 * depth];
+	}
+}
+
+/* Runs `channel` for each channel of the result, y pointing at its first element and y_end behind its last row. Scratch
+ * memory: the plane and 4 bytes. A channel is read before its results are written, to the same bytes of the pixels:
+ * y may take the place of x where y_depth = x_depth and the result is not larger. */
+TML_KERNEL void tml_cm_depthwise_s8(const struct tml_cm_depthwise_s8 *p, const int8_t *x, const int32_t *stream,
+				    uint32_t *scratch, tml_cm_tile *channel, int8_t *y)
+{
+	const struct tml_window *w = &p->window;
+	const int32_t fan = w->y_depth / w->x_depth;
+	const int32_t results = w->y_height * w->y_width * w->y_depth;
+	const uint32_t zeros = ((uint32_t)p->x_zero & 0xFFFFu) * 0x10001u;
+
+	for (int32_t i = 0; i < p->plane_height * p->plane_width / 2; i++)
+		scratch[i] = zeros;
+	for (int32_t image = 0; image < w->batch; image++, x += w->x_height * w->x_width * w->x_depth, y += results) {
+		const int32_t *constants = stream;
+
+		for (int32_t i = 0; i < w->x_depth; i++) {
+			tml_cm_fill_plane(p, x + i, (int16_t *)(void *)scratch);
+			for (int32_t j = i * fan; j < i * fan + fan; j++, constants += p->stream_words)
+				channel(constants, scratch, y + j, y + j + results);
+		}
+	}
+}
+
+/* Loads the last word of a row; in the last row of a full group, which is row 0, r0 moves on to the next. */
+#define TML_CM_LAST(offset)                                                                                            \
+	".if .Lat == 0 && .Ln == 4\n\tldr r12, [r0, #" offset "]!\n\t"                                                 \
+	".else\n\tldr r12, [r0, #.Lat + " offset "]\n\t.endif\n\t"
+
+/* One row of a 3x3 window for up to four results in r8-r11, which go on from the given registers; u holds the weights
+ * (0, 1), v (1, 2). Inputs at r0: words x0 = (0, 1), x1 = (2, 3), x2 = (4, 5), of which a result takes three. */
+#define TML_CM_ROW3(row, u, v, y0, y1, y2, y3)                                                                         \
+	".set .Lat, " row " * .Lpitch\n\t"                                                                             \
+	"ldrd r12, lr, [r0, #.Lat]\n\t"                                                                                \
+	"smlad r8, r12, " u ", " y0 "\n\t"                                                                             \
+	"smlabt r8, lr, " v ", r8\n\t"                                                                                 \
+	".if .Lstride == 1\n\t"                                                                                        \
+	".if .Ln > 1\n\tsmlatb r9, r12, " u ", " y1 "\n\tsmlad r9, lr, " v ", r9\n\t.endif\n\t"                        \
+	".if .Ln > 2\n\tsmlad r10, lr, " u ", " y2 "\n\t.endif\n\t"                                                    \
+	".if .Ln > 3\n\tsmlatb r11, lr, " u ", " y3 "\n\t.endif\n\t"                                                   \
+	".if .Ln > 2\n\t" TML_CM_LAST("8") "smlabt r10, r12, " v ", r10\n\t.endif\n\t"                                 \
+	".if .Ln > 3\n\tsmlad r11, r12, " v ", r11\n\t.endif\n\t"                                                      \
+	".else\n\t"                                                                                                    \
+	".if .Ln > 1\n\t"                                                                                              \
+	"smlad r9, lr, " u ", " y1 "\n\t"                                                                              \
+	"ldrd r12, lr, [r0, #.Lat + 8]\n\t"                                                                            \
+	"smlabt r9, r12, " v ", r9\n\t"                                                                                \
+	".endif\n\t"                                                                                                   \
+	".if .Ln > 2\n\tsmlad r10, r12, " u ", " y2 "\n\tsmlabt r10, lr, " v ", r10\n\t.endif\n\t"                     \
+	".if .Ln > 3\n\t"                                                                                              \
+	"smlad r11, lr, " u ", " y3 "\n\t" TML_CM_LAST("16") "smlabt r11, r12, " v ", r11\n\t"                         \
+	".endif\n\t"                                                                                                   \
+	".endif\n\t"
+
+/* Requantizes the first .Ln of r8-r11; the constants are in s4 to s7. */
+#define TML_CM_FINISH3(shift)                                                                                          \
+	"vmov r12, lr, s4, s5\n\t"                                                                                     \
+	".set .Li, 0\n\t"                                                                                              \
+	".irp y, r8,r9,r10,r11\n\t"                                                                                    \
+	".if .Li < .Ln\n\t"                                                                                            \
+	".if .Lexact\n\t"                                                                                              \
+	"lsl \\y, \\y, #1\n\t"                                                                                         \
+	"vmov r12, s4\n\tsmmulr \\y, \\y, r12\n\t"                                                                     \
+	"vmov r12, s7\n\tand r12, r12, \\y, asr #31\n\tadd \\y, \\y, r12\n\t"                                          \
+	"add \\y, \\y, lr\n\t"                                                                                         \
+	"vmov r12, s6\n\tasr \\y, \\y, r12\n\t"                                                                        \
+	"ssat \\y, #8, \\y\n\t"                                                                                        \
+	".else\n\t"                                                                                                    \
+	"smmla \\y, \\y, r12, lr\n\t"                                                                                  \
+	"ssat \\y, #8, \\y, asr #" TML_CM_TEXT(shift) "\n\t"                                                           \
+	".endif\n\t" TML_CM_CLAMP ".endif\n\t"                                                                         \
+	".set .Li, .Li + 1\n\t"                                                                                        \
+	".endr\n\t"
+
+/* Defines the function `name` for a channel with a 3x3 window, dilation 1 and `stride` 1 or 2. Of each row of weights the
+ * constants hold the bytes 0, 1, 1, 2. A line of the plane has `pitch` bytes; `width` and `depth` (at most 1023) are those
+ * of the result. Up to two groups of four results in a line stand in a row, more are a loop. */
+#define TML_CM_CHANNEL3(name, stride, width, pitch, requantization, shift, low, high, depth)                           \
+	TML_CM_FUNCTION(name)                                                                                          \
+	{                                                                                                              \
+		__asm__(TML_CM_SET("stride", stride) TML_CM_SET("groups", (width) / 4) TML_CM_SET("tail", (width) % 4) \
+			TML_CM_SET("pitch", pitch) TML_CM_SET("exact", requantization) TML_CM_SET("low", low)          \
+			TML_CM_SET("high", high) TML_CM_SET("depth", depth)                                            \
+			"push {r4-r11, lr}\n\t"                                                                        \
+			"ldmia r0!, {r8-r11}\n\t"                                                                      \
+			".if .Lexact\n\tvldmia r0, {s4-s7}\n\t.else\n\tvldmia r0, {s4-s5}\n\t.endif\n\t"               \
+			"vmov s0, r8\n\tvmov s1, r3\n\t" /* start value, end of y */                                   \
+			"mov r0, r1\n\tmov r1, r2\n\t"                                                                 \
+			"sxtb16 r2, r9\n\tsxtb16 r3, r9, ror #8\n\t"                                                   \
+			"sxtb16 r4, r10\n\tsxtb16 r5, r10, ror #8\n\t"                                                 \
+			"sxtb16 r6, r11\n\tsxtb16 r7, r11, ror #8\n"                                                   \
+			"1:\n\t" /* a line */                                                                          \
+			".if .Lgroups > 2\n\tadd r12, r0, #.Lgroups * .Lstride * 8\n\tvmov s2, r12\n\t.endif\n"        \
+			"2:\n\t"                                                                                       \
+			".irp n, 4, .Ltail\n\t"                                                                        \
+			".set .Ln, \\n\n\t"                                                                            \
+			".set .Lcopies, 1\n\t"                                                                         \
+			".if .Ln == 4 && .Lgroups < 3\n\t.set .Lcopies, .Lgroups\n\t.endif\n\t"                        \
+			".if .Ln == 0\n\t.set .Lcopies, 0\n\t.endif\n\t"                                               \
+			".rept .Lcopies\n\t"                                                                           \
+			"vmov r11, s0\n\t"                                                                             \
+			TML_CM_ROW3("2", "r6", "r7", "r11", "r11", "r11", "r11")                                       \
+			TML_CM_ROW3("1", "r4", "r5", "r8", "r9", "r10", "r11")                                         \
+			TML_CM_ROW3("0", "r2", "r3", "r8", "r9", "r10", "r11")                                         \
+			TML_CM_FINISH3(shift)                                                                               \
+			"strb r8, [r1]\n\t"                                                                            \
+			".if .Ln > 1\n\tstrb r9, [r1, #.Ldepth]\n\t.endif\n\t"                                         \
+			".if .Ln > 2\n\tstrb r10, [r1, #2 * .Ldepth]\n\t.endif\n\t"                                    \
+			".if .Ln > 3\n\tstrb r11, [r1, #3 * .Ldepth]\n\t.endif\n\t"                                    \
+			"addw r1, r1, #.Ln * .Ldepth\n\t"                                                              \
+			".endr\n\t"                                                                                    \
+			".if .Ln == 4 && .Lgroups > 2\n\tvmov r12, s2\n\tcmp r0, r12\n\tbne 2b\n\t.endif\n\t"          \
+			".endr\n\t"                                                                                    \
+			"vmov r12, s1\n\t"                                                                             \
+			"addw r0, r0, #.Lpitch * .Lstride - .Lgroups * .Lstride * 8\n\t"                \
+			"cmp r1, r12\n\tbne 1b\n\t"                                                                    \
+			"pop {r4-r11, pc}");                                                                           \
+	}
+
+#endif

@@ -1,0 +1,206 @@
+/* Cortex-M with the DSP extension and single-precision FPU (M4F, M7, M33): the inner loops of convolution, pointwise
+ * convolution and fully connected layers. A channel's sum is its start value plus weight * input over the window.
+ *
+ * A layer's constants are one stream of words, channel pair by channel pair, in the order in which they are used:
+ * the start values of both sums, the weights, the requantization of the first channel, that of the second.
+ * A word of weights belongs to two positions k of the window, two apart: 0 and 2, 1 and 3, 4 and 6, 5 and 7, ...
+ * Inputs are widened to 16 bits in the same order, two to a word, so that SMLAD multiplies and adds both.
+ *
+ * The weights of the channels c0 and c1 stand in one of two forms:
+ * - dual: each half of a word is h = c0 + 256 * c1. SMLAD with the word gives b = S0 + 256 * S1 modulo 2^32, SMLAD with
+ *   the sign-extended low bytes (SXTB16, which gives c0) gives a = S0. So b - a = 256 * S1, exact while S1 fits in
+ *   24 bits and h in 16. One instruction unpacks for two channels.
+ * - plain: the bytes c0, c1 of one position, then c0, c1 of the other; exact for all weights, one unpacking more.
+ *
+ * Requantization ends in SSAT, which shifts right and saturates to 8 bits:
+ * - linear: SSAT((acc * m >> 32) + c, shift): the generator has proved that this equals TensorFlow Lite's two roundings
+ *   for every sum that the channel can reach. Of dual weights the second channel's 256 * S1 is taken as it is.
+ * - exact: SMMULR(2 * acc, m) is the rounding doubling high multiplication for |acc| < 2^30; then the rounding
+ *   shift: add c = 2^(e-1) + zero point * 2^e, shift by e. With a mask of -1, 1 is subtracted from negative
+ *   products first, which takes halves away from zero; with 0 halves go up.
+ *
+ * Everything that varies between layers is a literal; the assembler's .if and .irp pick the instructions. */
+#ifndef TML_CM_GEMM_H
+#define TML_CM_GEMM_H
+
+#include <stdint.h>
+
+#define TML_CM_DUAL 0
+#define TML_CM_PLAIN 1
+#define TML_CM_LINEAR 0
+#define TML_CM_EXACT 1
+
+/* Computes one tile: `columns` holds its widened inputs, `y_end` is where the first pixel's results end. */
+typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t *y, const int8_t *y_end);
+
+#define TML_CM_UNUSED __attribute__((unused))
+#define TML_CM_TEXT(x) TML_CM_TEXT_(x)
+#define TML_CM_TEXT_(x) #x
+#define TML_CM_SET(symbol, value) ".set .L" symbol ", " TML_CM_TEXT(value) "\n\t"
+
+/* A function of assembly only; the arguments come in r0 to r3. */
+#define TML_CM_FUNCTION(name)                                                                                          \
+	static __attribute__((naked, noinline, unused)) void name(                                                     \
+		const int32_t *stream TML_CM_UNUSED, const uint32_t *columns TML_CM_UNUSED, int8_t *y TML_CM_UNUSED,   \
+		const int8_t *y_end TML_CM_UNUSED)
+
+/* Limits \y to a fused activation's range where that is not all of int8. */
+#define TML_CM_CLAMP                                                                                                   \
+	".if .Llow > -128\n\tcmp \\y, #.Llow\n\tit lt\n\tmovlt \\y, #.Llow\n\t.endif\n\t"                              \
+	".if .Lhigh < 127\n\tcmp \\y, #.Lhigh\n\tit gt\n\tmovgt \\y, #.Lhigh\n\t.endif\n\t"
+
+/* Linear requantization of the sums in `registers` by m and c. */
+#define TML_CM_LINEARLY(registers, m, c, shift)                                                                        \
+	".irp y, " registers "\n\t"                                                                                    \
+	"smmla \\y, \\y, " m ", " c "\n\t"                                                                             \
+	"ssat \\y, #8, \\y, asr #" TML_CM_TEXT(shift) "\n\t" TML_CM_CLAMP ".endr\n\t"
+
+/* Exact requantization; the registers hold twice the sums. */
+#define TML_CM_EXACTLY(registers, m, c, e, mask, free)                                                                 \
+	".irp y, " registers "\n\t"                                                                                    \
+	"smmulr \\y, \\y, " m "\n\t"                                                                                   \
+	"and " free ", " mask ", \\y, asr #31\n\t"                                                                     \
+	"add \\y, \\y, " free "\n\t"                                                                                   \
+	"add \\y, \\y, " c "\n\t"                                                                                      \
+	"asr \\y, \\y, " e "\n\t"                                                                                      \
+	"ssat \\y, #8, \\y\n\t" TML_CM_CLAMP ".endr\n\t"
+
+/* Makes twice the sums from the plain form's sums and from the dual form's 256-fold ones. */
+#define TML_CM_TWICE_A(registers) ".irp y, " registers "\n\tlsl \\y, \\y, #1\n\t.endr\n\t"
+#define TML_CM_TWICE_B(registers)                                                                                      \
+	".irp y, " registers "\n\t.if .Lplain\n\tlsl \\y, \\y, #1\n\t.else\n\tasr \\y, \\y, #7\n\t.endif\n\t.endr\n\t"
+
+/* Two positions of the window for four pixels: sums of the first channel in r0-r3, of the second (dual: of both) in
+ * r4-r7; they go on from the given registers. The word of weights is in s<i>, the inputs are at lr. */
+#define TML_CM_STEP4(i, a0, a1, a2, a3, b0, b1, b2, b3)                                                                \
+	"vmov r8, s" i "\n\t"                                                                                          \
+	"ldmia lr!, {r9-r12}\n\t"                                                                                      \
+	".if .Lplain\n\tsxtb16 r8, r8, ror #8\n\t.endif\n\t"                                                           \
+	"smlad r4, r8, r9, " b0 "\n\tsmlad r5, r8, r10, " b1 "\n\t"                                                    \
+	"smlad r6, r8, r11, " b2 "\n\tsmlad r7, r8, r12, " b3 "\n\t"                                                   \
+	".if .Lplain\n\tvmov r8, s" i "\n\t.endif\n\t"                                                                 \
+	"sxtb16 r8, r8\n\t"                                                                                            \
+	"smlad r0, r8, r9, " a0 "\n\tsmlad r1, r8, r10, " a1 "\n\t"                                                    \
+	"smlad r2, r8, r11, " a2 "\n\tsmlad r3, r8, r12, " a3 "\n\t"
+
+/* Stores one channel of four pixels and advances to the next channel. */
+#define TML_CM_STORE4(y0, y1, y2, y3)                                                                                  \
+	"strb " y1 ", [lr, #.Ldepth]\n\tstrb " y2 ", [lr, #2 * .Ldepth]\n\t"                                           \
+	"strb " y3 ", [lr, #3 * .Ldepth]\n\tstrb " y0 ", [lr], #1\n\t"
+
+/* Defines the function `name` for tiles of four pixels. The weights of a pair are `blocks` blocks of last + 1 words
+ * each, at most 32, which are held in the FPU's registers: the others are for sums, inputs, and one word of weights.
+ * `columns` holds, for each word of weights, the inputs of the four pixels. `depth` is the number of channels of the
+ * result, at most 1365. The stack holds the ends of columns, columns, y, the end of y, and the place in the stream. */
+#define TML_CM_TILE4(name, last, blocks, form, requantization, shift_a, shift_b, low, high, depth)                     \
+	TML_CM_FUNCTION(name)                                                                                          \
+	{                                                                                                              \
+		__asm__(TML_CM_SET("last", last) TML_CM_SET("blocks", blocks) TML_CM_SET("plain", form)                      \
+			TML_CM_SET("exact", requantization) TML_CM_SET("low", low) TML_CM_SET("high", high)                  \
+			TML_CM_SET("depth", depth)                                                                       \
+			"push {r4-r11, lr}\n\t"                                                                        \
+			".if .Llast > 15\n\tvpush {s16-s31}\n\t.endif\n\t"                                             \
+			"mov r12, r0\n\t"                                                                              \
+			"movw r0, #(.Llast + 1) * .Lblocks * 16\n\t"                                                   \
+			"add r0, r0, r1\n\t"                                                                           \
+			"push {r0-r3, r12}\n"                                                                          \
+			"1:\n\t" /* a pair of channels */                                                              \
+			"ldr lr, [sp, #4]\n\t"                                                                         \
+			"ldmia r12!, {r3, r7}\n\t"                                                                     \
+			".if .Lblocks > 1\n\t"                                                                         \
+			"mov r0, r3\n\tmov r1, r3\n\tmov r2, r3\n\tmov r4, r7\n\tmov r5, r7\n\tmov r6, r7\n"           \
+			"2:\n\t"                                                                                       \
+			".endif\n\t"                                                                                   \
+			"vldmia r12!, {s0-s" TML_CM_TEXT(last) "}\n\t"                                                 \
+			"str r12, [sp, #16]\n\t"                                                                       \
+			".if .Lblocks == 1\n\t"                                                                        \
+			TML_CM_STEP4("0", "r3", "r3", "r3", "r3", "r7", "r7", "r7", "r7")                              \
+			".endif\n\t"                                                                                   \
+			".irp i, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t" \
+			".if \\i <= .Llast && (\\i > 0 || .Lblocks > 1)\n\t"                                           \
+			TML_CM_STEP4("\\i", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7")                            \
+			".endif\n\t"                                                                                   \
+			".endr\n\t"                                                                                    \
+			"ldr r12, [sp, #16]\n\t"                                                                       \
+			".if .Lblocks > 1\n\tldr r8, [sp]\n\tcmp lr, r8\n\tbne 2b\n\t.endif\n\t"                       \
+			".if !.Lplain\n\t"                                                                             \
+			"sub r4, r4, r0\n\tsub r5, r5, r1\n\tsub r6, r6, r2\n\tsub r7, r7, r3\n\t"                     \
+			".endif\n\t"                                                                                   \
+			"ldmia r12!, {r8-r11}\n\t"                                                                     \
+			".if .Lexact\n\t"                                                                              \
+			TML_CM_TWICE_A("r0,r1,r2,r3") TML_CM_EXACTLY("r0,r1,r2,r3", "r8", "r9", "r10", "r11", "lr")    \
+			"ldmia r12!, {r8-r11}\n\t"                                                                     \
+			TML_CM_TWICE_B("r4,r5,r6,r7") TML_CM_EXACTLY("r4,r5,r6,r7", "r8", "r9", "r10", "r11", "lr")    \
+			".else\n\t"                                                                                    \
+			TML_CM_LINEARLY("r0,r1,r2,r3", "r8", "r9", shift_a)                                            \
+			TML_CM_LINEARLY("r4,r5,r6,r7", "r10", "r11", shift_b)                                          \
+			".endif\n\t"                                                                                   \
+			"ldrd lr, r8, [sp, #8]\n\t"                                                                    \
+			TML_CM_STORE4("r0", "r1", "r2", "r3")                                                          \
+			".if .Ldepth & 1\n\tcmp lr, r8\n\tbeq 3f\n\t.endif\n\t" /* the last pair lacks its second */   \
+			TML_CM_STORE4("r4", "r5", "r6", "r7")                                                          \
+			"str lr, [sp, #8]\n\t"                                                                         \
+			"cmp lr, r8\n\tbne 1b\n"                                                                       \
+			"3:\n\t"                                                                                       \
+			"add sp, sp, #20\n\t"                                                                          \
+			".if .Llast > 15\n\tvpop {s16-s31}\n\t.endif\n\t"                                              \
+			"pop {r4-r11, pc}");                                                                           \
+	}
+
+/* Two positions of the window for one pixel: sums in r0 and r1. */
+#define TML_CM_STEP1(w, x)                                                                                             \
+	".if .Lplain\n\tsxtb16 r2, " w ", ror #8\n\tsmlad r1, r2, " x ", r1\n\t"                                       \
+	".else\n\tsmlad r1, " w ", " x ", r1\n\t.endif\n\t"                                                            \
+	"sxtb16 " w ", " w "\n\t"                                                                                      \
+	"smlad r0, " w ", " x ", r0\n\t"
+
+#define TML_CM_STEPS1                                                                                                  \
+	"ldmia r12!, {r4-r7}\n\tldmia lr!, {r8-r11}\n\t"                                                               \
+	TML_CM_STEP1("r4", "r8") TML_CM_STEP1("r5", "r9") TML_CM_STEP1("r6", "r10") TML_CM_STEP1("r7", "r11")
+
+/* Defines the function `name` for single pixels, on the same stream. A pair has `words` words of weights, an even
+ * number, and `columns` as many words. */
+#define TML_CM_TILE1(name, words, form, requantization, shift_a, shift_b, low, high, depth)                            \
+	TML_CM_FUNCTION(name)                                                                                          \
+	{                                                                                                              \
+		__asm__(TML_CM_SET("words", words) TML_CM_SET("plain", form) TML_CM_SET("exact", requantization)             \
+			TML_CM_SET("low", low) TML_CM_SET("high", high) TML_CM_SET("depth", depth)                           \
+			".set .Lrounds, .Lwords / 16\n\t"                                                              \
+			"push {r1-r11, lr}\n\t"                                                                        \
+			"mov r12, r0\n\t"                                                                              \
+			"movw r3, #.Lrounds * 64\n\t"                                                                  \
+			"add r3, r3, r1\n"                                                                             \
+			"1:\n\t" /* a pair of channels */                                                              \
+			"ldr lr, [sp]\n\t"                                                                             \
+			"ldmia r12!, {r0, r1}\n\t"                                                                     \
+			".if .Lrounds > 0\n"                                                                           \
+			"2:\n\t"                                                                                       \
+			".rept 4\n\t" TML_CM_STEPS1 ".endr\n\t"                                                        \
+			".if .Lrounds > 1\n\tcmp lr, r3\n\tbne 2b\n\t.endif\n\t"                                       \
+			".endif\n\t"                                                                                   \
+			".rept (.Lwords & 15) / 4\n\t" TML_CM_STEPS1 ".endr\n\t"                                       \
+			".if .Lwords & 2\n\t"                                                                          \
+			"ldmia r12!, {r4, r5}\n\tldmia lr!, {r8, r9}\n\t"                                              \
+			TML_CM_STEP1("r4", "r8") TML_CM_STEP1("r5", "r9")                                              \
+			".endif\n\t"                                                                                   \
+			".if !.Lplain\n\tsub r1, r1, r0\n\t.endif\n\t"                                                 \
+			".if .Lexact\n\t"                                                                              \
+			"ldmia r12!, {r4-r11}\n\t"                                                                     \
+			TML_CM_TWICE_A("r0") TML_CM_EXACTLY("r0", "r4", "r5", "r6", "r7", "lr")                        \
+			TML_CM_TWICE_B("r1") TML_CM_EXACTLY("r1", "r8", "r9", "r10", "r11", "lr")                      \
+			".else\n\t"                                                                                    \
+			"ldmia r12!, {r4-r7}\n\t"                                                                      \
+			TML_CM_LINEARLY("r0", "r4", "r5", shift_a) TML_CM_LINEARLY("r1", "r6", "r7", shift_b)          \
+			".endif\n\t"                                                                                   \
+			"ldrd r2, lr, [sp, #4]\n\t"                                                                    \
+			"strb r0, [r2], #1\n\t"                                                                        \
+			".if .Ldepth & 1\n\tcmp r2, lr\n\tbeq 3f\n\t.endif\n\t"                                        \
+			"strb r1, [r2], #1\n\t"                                                                        \
+			"str r2, [sp, #4]\n\t"                                                                         \
+			"cmp r2, lr\n\tbne 1b\n"                                                                       \
+			"3:\n\t"                                                                                       \
+			"add sp, sp, #12\n\t"                                                                          \
+			"pop {r4-r11, pc}");                                                                           \
+	}
+
+#endif

@@ -1,0 +1,290 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { constantArray, structInitialiser } from '../../converter/codegen/c-text.ts';
+import type { AssemblyFunction, CortexMKernel } from '../../converter/codegen/cortex-m/kernel.ts';
+import { compilerFlags } from '../../firmware-templates/render.ts';
+
+const templates = join(import.meta.dirname, '..', '..', 'firmware-templates');
+
+/** One kernel with inputs to run it on. */
+export interface KernelRun {
+  readonly kernel: CortexMKernel;
+  readonly inputs: readonly Int8Array[];
+  readonly outputLength: number;
+  /** Runs it once more with the result in place of the first input, where the kernel allows it. */
+  readonly inPlace: boolean;
+}
+
+export interface KernelOutcome {
+  /** FNV-1a hash of the result. */
+  readonly hash: number;
+  readonly hashInPlace: number | undefined;
+  readonly instructions: number;
+  /** False when bytes around the result, the input or the scratch memory changed. */
+  readonly keptToItself: boolean;
+}
+
+export function hasEmulator(): boolean {
+  const works = (tool: string) => spawnSync(tool, ['--version']).status === 0;
+  return works('arm-none-eabi-gcc') && works('qemu-system-arm');
+}
+
+export function fnv1a(bytes: Int8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ (byte & 0xff), 0x01000193) >>> 0;
+  return hash;
+}
+
+/** The program around the kernels: start-up, the counter, output by semihosting. */
+const program = `
+#include <stdint.h>
+#include <string.h>
+
+#define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#define GUARD 0x5A
+#define GUARD_BYTES 64
+
+extern uint32_t data_image[], data_start[], data_end[], bss_end[];
+extern uint32_t stack_top[];
+int main(void);
+void reset(void);
+
+__attribute__((section(".vectors"), used)) static void *const vectors[2] = {stack_top, (void *)reset};
+
+static void semihosting(uint32_t operation, const void *argument)
+{
+	register uint32_t r0 __asm__("r0") = operation;
+	register const void *r1 __asm__("r1") = argument;
+	__asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+}
+
+void reset(void)
+{
+	memcpy(data_start, data_image, (uint32_t)((uintptr_t)data_end - (uintptr_t)data_start));
+	memset(data_end, 0, (uint32_t)((uintptr_t)bss_end - (uintptr_t)data_end));
+	REGISTER(0xE000ED88u) |= 0xFu << 20;
+	__asm__ volatile("dsb\\n\\tisb");
+	REGISTER(0x40023840u) |= 1u; /* TIM2, 1 GHz: one tick an instruction */
+	REGISTER(0x4000002Cu) = 0xFFFFFFFFu;
+	REGISTER(0x40000014u) = 1u;
+	REGISTER(0x40000000u) = 1u;
+	main();
+	semihosting(0x18, (void *)0x20026);
+	for (;;) {
+	}
+}
+
+static void print_hex(uint32_t value)
+{
+	char text[10];
+	for (int i = 0; i < 8; i++)
+		text[i] = "0123456789abcdef"[(value >> (28 - 4 * i)) & 15u];
+	text[8] = ' ';
+	text[9] = 0;
+	semihosting(4, text);
+}
+
+static uint32_t fnv1a(const int8_t *bytes, uint32_t count)
+{
+	uint32_t hash = 0x811c9dc5u;
+	while (count--)
+		hash = (hash ^ (uint8_t)*bytes++) * 0x01000193u;
+	return hash;
+}
+
+static int guarded(const int8_t *from)
+{
+	for (int i = 0; i < GUARD_BYTES; i++)
+		if (from[i] != GUARD)
+			return 0;
+	return 1;
+}
+
+static int same(const int8_t *a, const int8_t *b, uint32_t count)
+{
+	for (; count > 0; count--)
+		if (*a++ != *b++)
+			return 0;
+	return 1;
+}
+
+static void run(const struct run *r)
+{
+	uint32_t start, ticks;
+	int kept;
+
+	memset(x0, GUARD, sizeof x0);
+	memset(x1, GUARD, sizeof x1);
+	memset(y, GUARD, sizeof y);
+	memset(scratch, GUARD, sizeof scratch);
+	memcpy(x0 + GUARD_BYTES, r->inputs[0], r->input_bytes[0]);
+	memcpy(x1 + GUARD_BYTES, r->inputs[1], r->input_bytes[1]);
+	start = REGISTER(0x40000024u);
+	r->call(x0 + GUARD_BYTES, x1 + GUARD_BYTES, scratch, y + GUARD_BYTES);
+	ticks = REGISTER(0x40000024u) - start;
+	kept = guarded(y) && guarded(y + GUARD_BYTES + r->output_bytes) &&
+	       guarded((int8_t *)scratch + r->scratch_bytes) &&
+	       same(x0 + GUARD_BYTES, r->inputs[0], r->input_bytes[0]) &&
+	       same(x1 + GUARD_BYTES, r->inputs[1], r->input_bytes[1]);
+	print_hex(fnv1a(y + GUARD_BYTES, r->output_bytes));
+	if (r->in_place) {
+		memcpy(y + GUARD_BYTES, r->inputs[0], r->input_bytes[0]);
+		r->call(y + GUARD_BYTES, x1 + GUARD_BYTES, scratch, y + GUARD_BYTES);
+	}
+	print_hex(fnv1a(y + GUARD_BYTES, r->output_bytes));
+	print_hex(ticks);
+	print_hex((uint32_t)kept);
+}
+
+int main(void)
+{
+	for (unsigned i = 0; i < sizeof runs / sizeof *runs; i++)
+		run(runs[i]);
+	return 0;
+}
+`;
+
+const linkerScript = `ENTRY(reset)
+MEMORY { FLASH (rx) : ORIGIN = 0x08000000, LENGTH = 1024K  RAM (rw) : ORIGIN = 0x20000000, LENGTH = 128K }
+SECTIONS {
+  .text : { KEEP(*(.vectors)) *(.text .text.* .rodata .rodata.*) . = ALIGN(4); } > FLASH
+  .data : ALIGN(4) { data_start = .; *(.data .data.*) . = ALIGN(4); data_end = .; } > RAM AT > FLASH
+  data_image = LOADADDR(.data);
+  .bss (NOLOAD) : ALIGN(4) { *(.bss .bss.* COMMON) . = ALIGN(4); bss_end = .; } > RAM
+  stack_top = ORIGIN(RAM) + LENGTH(RAM);
+  /DISCARD/ : { *(.ARM.exidx* .ARM.extab*) }
+}
+`;
+
+function callText(i: number, { kernel, inputs }: KernelRun): string {
+  const args = [
+    '&p',
+    ...inputs.map((_, input) => `x${input}`),
+    ...(kernel.stream ? [`stream_${i}`] : []),
+    ...(kernel.scratchBytes === undefined ? [] : ['scratch']),
+    ...kernel.functions.map((made) => made?.name ?? '0'),
+    'y',
+  ];
+  const call = { kernel: kernel.kernel, params: kernel.params, args: [] };
+  return `static void call_${i}(int8_t *x0, int8_t *x1, uint32_t *scratch, int8_t *y)
+{
+	static const struct ${kernel.struct} p = ${structInitialiser(call)};
+	(void)x1;
+	(void)scratch;
+	tml_${kernel.kernel}(${args.join(', ')});
+}
+`;
+}
+
+function runText(i: number, run: KernelRun, defined: Set<string>): string {
+  const { kernel, inputs, outputLength, inPlace } = run;
+  const fresh = kernel.functions.filter(
+    (made): made is AssemblyFunction => made !== undefined && !defined.has(made.name),
+  );
+  for (const { name } of fresh) defined.add(name);
+  const data = [0, 1].map((input) => inputs[input] ?? new Int8Array(1));
+  return [
+    ...(kernel.stream ? [constantArray(`stream_${i}`, kernel.stream)] : []),
+    ...data.map((bytes, input) => constantArray(`input_${i}_${input}`, bytes)),
+    ...fresh.map(({ definition }) => definition),
+    callText(i, run),
+    `const struct run run_${i} = {call_${i}, {input_${i}_0, input_${i}_1}, {${data.map((x) => x.length)}}, ${outputLength}, ${kernel.scratchBytes ?? 0}, ${inPlace && kernel.inPlace ? 1 : 0}};\n`,
+  ].join('\n');
+}
+
+const runStruct = `struct run {
+	void (*call)(int8_t *x0, int8_t *x1, uint32_t *scratch, int8_t *y);
+	const int8_t *inputs[2];
+	uint32_t input_bytes[2], output_bytes, scratch_bytes;
+	int in_place;
+};
+`;
+
+function unitText(runs: readonly (readonly [number, KernelRun])[]): string {
+  const headers = [...new Set(runs.map(([, { kernel }]) => kernel.header))].sort();
+  const defined = new Set<string>();
+  return [
+    ...headers.map((header) => `#include "${header}"`),
+    runStruct,
+    ...runs.map(([i, run]) => `extern const struct run run_${i};\n${runText(i, run, defined)}`),
+  ].join('\n');
+}
+
+function mainText(runs: readonly KernelRun[]): string {
+  const longest = (lengths: number[]) => Math.max(4, ...lengths) + 128;
+  const inputs = (n: number) => longest(runs.map((run) => run.inputs[n]?.length ?? 0));
+  const output = longest(runs.map((run) => Math.max(run.outputLength, run.inputs[0]!.length)));
+  const scratch = longest(runs.map(({ kernel }) => kernel.scratchBytes ?? 0));
+  return [
+    '#include <stdint.h>',
+    runStruct,
+    `static int8_t x0[${inputs(0)}] __attribute__((aligned(4))), x1[${inputs(1)}] __attribute__((aligned(4)));`,
+    `static int8_t y[${output}] __attribute__((aligned(4)));`,
+    `static uint32_t scratch[${Math.ceil(scratch / 4) + 16}];`,
+    ...runs.map((_, i) => `extern const struct run run_${i};`),
+    `static const struct run *const runs[] = {${runs.map((_, i) => `&run_${i}`).join(', ')}};`,
+    program,
+  ].join('\n');
+}
+
+const flags = [
+  ...compilerFlags({ cpu: 'cortex-m4f' }, 'speed'),
+  `-I${join(templates, 'kernels')}`,
+  `-I${join(templates, 'kernels', 'cortex-m')}`,
+];
+
+/** Compiled side by side. */
+const units = 2;
+
+function build(folder: string, runs: readonly KernelRun[]): void {
+  const indexed = [...runs.entries()];
+  for (let unit = 0; unit < units; unit++) {
+    writeFileSync(join(folder, `unit${unit}.c`), unitText(indexed.filter(([i]) => i % units === unit)));
+  }
+  writeFileSync(join(folder, 'main.c'), mainText(runs));
+  writeFileSync(join(folder, 'image.ld'), linkerScript);
+  const sources = ['unit0.c', 'unit1.c'].map((name) => `"${name}"`);
+  const compile = sources.map((name) => `arm-none-eabi-gcc ${flags.join(' ')} -Werror -c ${name} & pids="$pids $!";`);
+  const script = `pids=""; ${compile.join(' ')} for pid in $pids; do wait $pid || exit 1; done`;
+  execFileSync('sh', ['-c', script], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+  const cpu = flags.filter((flag) => flag.startsWith('-m'));
+  const library = join(templates, 'port', 'cortex-m', 'tml_libc.c');
+  const link = ['-nostdlib', '-O2', '-Wl,--no-warn-rwx-segments', '-T', 'image.ld', '-o', 'image.elf'];
+  execFileSync(
+    'arm-none-eabi-gcc',
+    [...cpu, ...link, 'main.c', 'unit0.o', 'unit1.o', library, '-lgcc'],
+    { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+}
+
+/** Compiles all kernels into one image and runs it on the emulated STM32F405. Throws when a step fails. */
+export function runEmulated(runs: readonly KernelRun[]): KernelOutcome[] {
+  const folder = mkdtempSync(join(tmpdir(), 'tinyml-kernels-'));
+  try {
+    build(folder, runs);
+    const options = ['-M', 'netduinoplus2', '-icount', 'shift=0', '-display', 'none', '-monitor', 'none'];
+    const semihosting = ['-serial', 'none', '-semihosting-config', 'enable=on,target=native'];
+    const { stdout, stderr } = spawnSync(
+      'qemu-system-arm',
+      [...options, ...semihosting, '-kernel', join(folder, 'image.elf')],
+      { encoding: 'utf8', timeout: 60_000, maxBuffer: 1 << 26 },
+    );
+    const numbers = `${stdout}${stderr}`.match(/[0-9a-f]{8}(?= )/g)?.map((text) => Number.parseInt(text, 16));
+    if (numbers?.length !== 4 * runs.length) {
+      throw new Error(`the emulated kernels stopped after ${numbers?.length ?? 0} numbers: ${stderr.slice(-500)}`);
+    }
+    return runs.map(({ kernel, inPlace }, i) => {
+      const [hash, again, instructions, kept] = numbers.slice(4 * i, 4 * i + 4) as [number, number, number, number];
+      return {
+        hash,
+        hashInPlace: inPlace && kernel.inPlace ? again : undefined,
+        instructions,
+        keptToItself: kept === 1,
+      };
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
