@@ -1,12 +1,13 @@
 import { tensorOf } from '../ir/graph.ts';
 import { byteCount } from '../ir/tensor.ts';
 import type { Graph, Node, Shape, TensorData } from '../ir/types.ts';
+import { atNode } from '../ops/at-node.ts';
 import { callOf } from '../ops/call-of.ts';
 import { opOf } from '../ops/index.ts';
 import type { KernelCall } from '../ops/integer/kernel-call.ts';
 import { assignStorage } from './assign-storage.ts';
 import { constantArray, cTypeOf, identifier } from './c-text.ts';
-import { cannotGenerate, kernelTextMissing } from './errors.ts';
+import { cannotGenerate, kernelTextMissing, outputNotComputed } from './errors.ts';
 import type { KernelTable } from './kernels/kernel-form.ts';
 import { portableKernels } from './kernels/portable.ts';
 import { modelHeader } from './model-header.ts';
@@ -121,7 +122,7 @@ class ConstantPool {
 
 function kernelCalls(graph: Graph, node: Node): readonly KernelCall[] {
   const { dtype } = tensorOf(graph, node.inputs[0]!).type;
-  const calls = opOf(node.op).kernels?.(callOf(graph, node));
+  const calls = atNode(node.origin, () => opOf(node.op).kernels?.(callOf(graph, node)));
   if (!calls) throw cannotGenerate(node.origin, node.op, dtype);
   return calls;
 }
@@ -220,12 +221,20 @@ function headerTexts(headers: readonly string[], kernels: ReadonlyMap<string, st
   return [...texts].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
+/** A result that is a constant or an input has no layer to write it. */
+function requireComputedOutputs(graph: Graph): void {
+  const computed = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
+  const constant = graph.outputs.find((port) => !computed.has(port.value));
+  if (constant) throw outputNotComputed(constant.name);
+}
+
 /**
  * C99 for one graph: `<name>.c`, `<name>.h` and the kernel headers they use. No heap, no recursion, one static arena
  * of exactly the size that the plan needs; the same graph and options give the same bytes. Throws TinymlError for a
  * node without a kernel.
  */
 export function generateAot(graph: Graph, options: AotOptions): AotModel {
+  requireComputedOutputs(graph);
   const table = portableKernels;
   const calls = new Map(graph.nodes.map((node) => [node, kernelCalls(graph, node)]));
   const storage = assignStorage(graph, (node) => inPlaceInputs(node, calls.get(node)!, table));

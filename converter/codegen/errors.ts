@@ -9,6 +9,15 @@ export function cannotGenerate(origin: string, op: string, dtype: string): Tinym
   });
 }
 
+export function outputNotComputed(port: string): TinymlError {
+  return new TinymlError({
+    code: 'E_CODEGEN_OUTPUT',
+    exit: 1,
+    what: `output ${JSON.stringify(port)} does not depend on any layer: it is a constant or an input`,
+    hint: 'export the model without that output',
+  });
+}
+
 export function kernelTextMissing(header: string): Error {
   return new Error(`the kernel library has no ${header}`);
 }

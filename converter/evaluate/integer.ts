@@ -1,6 +1,7 @@
 import { tensorOf } from '../ir/graph.ts';
 import { allocate, byteCount, elementCount } from '../ir/tensor.ts';
 import type { Graph, Node, TensorData } from '../ir/types.ts';
+import { atNode } from '../ops/at-node.ts';
 import { callOf } from '../ops/call-of.ts';
 import type { IntegerKernel } from '../ops/define-op.ts';
 import { opOf } from '../ops/index.ts';
@@ -36,7 +37,7 @@ function prepareStep(graph: Graph, node: Node, storage: Map<string, TensorData>)
   }
   return {
     node,
-    kernel: op.integer(call),
+    kernel: atNode(node.origin, () => op.integer!(call)),
     inputs: node.inputs.map((name) => storage.get(name)!),
     outputs: node.outputs.map((name) => storage.get(name)!),
   };
@@ -60,7 +61,11 @@ export function prepareInteger(graph: Graph): IntegerModel {
         const target = storage.get(port.value)!;
         const source = inputs[i];
         if (source?.constructor !== target.constructor || source.length !== target.length) {
-          throw wrongInputBytes(port.name, byteCount(tensorOf(graph, port.value).type), source?.byteLength ?? 0);
+          throw wrongInputBytes(
+            port.name,
+            byteCount(tensorOf(graph, port.value).type),
+            source?.byteLength ?? 0,
+          );
         }
         target.set(source as never);
       }

@@ -1,18 +1,11 @@
-import { TinymlError } from '../../common/tinyml-error.ts';
 import { tensorOf } from '../ir/graph.ts';
 import { sameShape } from '../ir/tensor.ts';
 import type { Graph, Node, TensorType, Value } from '../ir/types.ts';
+import { atNode } from '../ops/at-node.ts';
 import { opOf } from '../ops/index.ts';
 
 function inferNode(node: Node, inputs: readonly TensorType[]): readonly TensorType[] {
-  try {
-    return opOf(node.op).infer(inputs, node.attrs);
-  } catch (error) {
-    if (!(error instanceof TinymlError)) throw error;
-    const { code, exit, measure, hint } = error;
-    const what = `node ${JSON.stringify(node.origin)}: ${error.message}`;
-    throw new TinymlError({ code, exit, what, measure, ...(hint === undefined ? {} : { hint }) });
-  }
+  return atNode(node.origin, () => opOf(node.op).infer(inputs, node.attrs));
 }
 
 /** Gives every computed value the type that its operator makes; quantization is kept. */

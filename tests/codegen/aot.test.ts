@@ -118,6 +118,23 @@ describe('generated text', () => {
   });
 });
 
+describe('refusals', () => {
+  it('name the layer whose scales mean nothing', () => {
+    const graph = graphOf([node('maximum', ['x', 'x'], 'y', { activation: 'none' }, 'head/max')], ['y']);
+    const other = {
+      ...tensor('y', [1, 4, 4, 8]),
+      type: { ...tensor('y', [1, 4, 4, 8]).type, quant: { scale: [1], zeroPoint: [0] } },
+    };
+    const mixed = { ...graph, values: new Map([...graph.values, ['y', other]]) };
+    expect(() => generate(mixed)).toThrowError(/node "head\/max": maximum: input and output differ in scale/);
+    expect(() => prepareInteger(mixed)).toThrowError(/node "head\/max"/);
+  });
+
+  it('name an output that no layer computes', () => {
+    expect(() => generate(graphOf([], ['x']))).toThrowError(/output "x" does not depend on any layer/);
+  });
+});
+
 /** Names that have broken C generators: comment ends, trigraphs, continued lines, control characters, keywords. */
 const hostileNames = [
   '*/ int x; /*',
