@@ -7,7 +7,7 @@
 export const mostNesting = 100;
 
 /** Messages in one file; every node, attribute, tensor and dimension is one. */
-export const mostMessages = 800_000;
+export const mostMessages = 400_000;
 
 /** Nodes after functions and branches are put in place. */
 export const mostNodes = 120_000;
