@@ -6,7 +6,8 @@ import { generateAot } from '../../converter/codegen/aot.ts';
 import { bytesOf } from '../../converter/ir/tensor.ts';
 import type { Graph, TensorData } from '../../converter/ir/types.ts';
 
-const kernelFolder = join(import.meta.dirname, '..', '..', 'firmware-templates', 'kernels');
+const templateFolder = join(import.meta.dirname, '..', '..', 'firmware-templates');
+const kernelFolder = join(templateFolder, 'kernels');
 
 /** The kernel library's headers by file name. */
 export const kernelTexts: ReadonlyMap<string, string> = new Map(
@@ -14,6 +15,11 @@ export const kernelTexts: ReadonlyMap<string, string> = new Map(
     .filter((name) => name.endsWith('.h'))
     .map((name) => [name, readFileSync(join(kernelFolder, name), 'utf8')]),
 );
+
+/** A C file of ours by its path under `firmware-templates/`. */
+export function templateText(path: string): string {
+  return readFileSync(join(templateFolder, path), 'utf8');
+}
 
 export const provenance = {
   toolVersion: '0.0.0',
@@ -54,7 +60,7 @@ static int load(const struct tml_model *m)
 
 static void run(const struct tml_model *m)
 {
-	static uint8_t kept[16][1 << 16];
+	static uint8_t kept[8][1 << 17];
 	for (int i = 0; i < m->input_count; i++)
 		memcpy(kept[i], m->inputs[i].data, m->inputs[i].bytes);
 	for (int i = 0; i < m->layer_count; i++) {

@@ -1,0 +1,93 @@
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { firmwareFacts, loadBoard } from '../../boards/load.ts';
+import { generateAot } from '../../converter/codegen/aot.ts';
+import { bytesOf } from '../../converter/ir/tensor.ts';
+import { firmwareTemplates, renderFirmware } from '../../firmware-templates/render.ts';
+import { buildPlan } from '../firmware/build-firmware.ts';
+import { boot, type Running } from '../firmware/emulator.ts';
+import { type Golden, goldenInput, int8Models, readGolden } from '../support/golden.ts';
+import { kernelTexts, provenance, templateText } from '../support/host-c.ts';
+import { sharedFolder } from '../support/oracle.ts';
+
+const shared = sharedFolder();
+const present = (tool: string) => spawnSync(tool, ['--version']).status === 0;
+const ready = shared && present('arm-none-eabi-gcc') && present('qemu-system-arm');
+
+const request = { load: 0x02, run: 0x03, read: 0x04, profile: 0x05, hashes: 0x07 } as const;
+
+/** Builds the benchmark firmware around a network; the folder is the caller's to remove. */
+function buildFirmware({ graph }: Golden): string {
+  const board = firmwareFacts(loadBoard('virtual-stm32f405'));
+  const model = generateAot(graph, { ...provenance, optimize: 'speed', kernels: kernelTexts });
+  const plan = renderFirmware({
+    board,
+    model: { layers: model.layers.length, inputKept: model.inputKept },
+    modelFiles: [...model.files].map(([path, text]) => ({ path, text })),
+    templates: firmwareTemplates(board.family).map((path) => ({ path, text: templateText(path) })),
+    optimize: 'speed',
+    stackBytes: 4096,
+    banner: 'made for a test',
+  });
+  return buildPlan(plan);
+}
+
+const words = (...values: readonly number[]) => Buffer.from(Uint32Array.from(values).buffer);
+
+/** Largest part of an input that fits one frame beside its header. */
+const partBytes = 1000;
+
+async function load({ client }: Running, input: Int8Array): Promise<void> {
+  for (let at = 0; at < input.length; at += partBytes) {
+    const part = bytesOf(input.subarray(at, at + partBytes));
+    const answer = await client.ask(request.load, Buffer.concat([Buffer.from([0]), words(at), part]));
+    expect(answer.type).toBe(request.load | 0x80);
+  }
+}
+
+async function outputOf({ client }: Running, count: number): Promise<number[]> {
+  const ask = Buffer.from([0, 0, 0, 0, 0, count & 0xff, count >> 8]);
+  const { body } = await client.ask(request.read, ask);
+  return Array.from(new Int8Array(body.buffer, body.byteOffset, body.length));
+}
+
+async function hashesOf({ client }: Running, count: number): Promise<string[]> {
+  await client.ask(request.profile, words(1));
+  const { body } = await client.ask(request.hashes, Buffer.from(Uint16Array.of(0, count).buffer));
+  return Array.from({ length: count }, (_, i) =>
+    body
+      .readUInt32LE(4 + 4 * i)
+      .toString(16)
+      .padStart(8, '0'),
+  );
+}
+
+describe.skipIf(!ready)(
+  'on the emulated board (skipped without ../shared, arm-none-eabi-gcc or QEMU)',
+  () => {
+    it.each(int8Models)('%s gives the golden outputs and layers', async (name) => {
+      const golden = readGolden(shared!, name);
+      const { graph, vectors } = golden;
+      const folder = buildFirmware(golden);
+      const running = await boot(folder);
+      try {
+        for (const { seed, outputs, layers } of vectors) {
+          const input = goldenInput(graph, seed);
+          await load(running, input);
+          if (layers) {
+            const hashes = await hashesOf(running, graph.nodes.length);
+            const byName = new Map(graph.nodes.map((node, i) => [node.outputs[0]!, hashes[i]]));
+            expect(layers.map((layer) => byName.get(layer.name))).toEqual(layers.map((layer) => layer.fnv1a));
+          } else {
+            await running.client.ask(request.run, words(1, seed));
+          }
+          expect(await outputOf(running, outputs[0]!.data.length)).toEqual(outputs[0]!.data);
+        }
+      } finally {
+        await running.stop();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+  },
+);
