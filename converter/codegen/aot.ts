@@ -6,6 +6,7 @@ import { callOf } from '../ops/call-of.ts';
 import { opOf } from '../ops/index.ts';
 import type { KernelCall } from '../ops/integer/kernel-call.ts';
 import { assignStorage } from './assign-storage.ts';
+import { buildFiles } from './build-files.ts';
 import { constantArray, cTypeOf, identifier } from './c-text.ts';
 import { cannotGenerate, kernelTextMissing, outputNotComputed } from './errors.ts';
 import type { KernelTable } from './kernels/kernel-form.ts';
@@ -229,7 +230,7 @@ function requireComputedOutputs(graph: Graph): void {
 }
 
 /**
- * C99 for one graph: `<name>.c`, `<name>.h` and the kernel headers they use. No heap, no recursion, one static arena
+ * C99 for one graph: `<name>.c`, `<name>.h`, the kernel headers they use, and build files for CMake and PlatformIO. No heap, no recursion, one static arena
  * of exactly the size that the plan needs; the same graph and options give the same bytes. Throws TinymlError for a
  * node without a kernel.
  */
@@ -258,6 +259,7 @@ export function generateAot(graph: Graph, options: AotOptions): AotModel {
       [`${model.prefix}.c`, modelSource(model, options)],
       [`${model.prefix}.h`, modelHeader(model, options)],
       ...headerTexts(['tml_model.h', 'tml_quantize.h', ...model.headers], options.kernels),
+      ...buildFiles(model.prefix, options.toolVersion),
     ]),
     arenaBytes: plan.bytes,
     weightsBytes: model.weightsBytes,
