@@ -1,7 +1,7 @@
 import { badAnswer, boardCrashed, boardRestarted, boardStuck, requestRefused } from '../errors.ts';
 import type { Transport } from '../transport/transport.ts';
 import { BodyReader } from './body-reader.ts';
-import { crashLines, parseCrash } from './crash.ts';
+import { isCrash, parseCrash } from './crash.ts';
 import { ANSWER_BIT, CRASH, encodeFrame, type Frame, FrameDecoder, READY, REFUSED } from './frames.ts';
 
 const REASONS = new Map([
@@ -111,14 +111,14 @@ export class BenchLink {
 
   /** E_BOARD_CRASHED and E_BOARD_RESTARTED, for frames that a healthy board does not send by itself. */
   checkUnasked(frame: Frame, step: string): void {
-    if (frame.type === CRASH) throw this.crashed(frame.body, step);
+    if (isCrash(frame.type)) throw this.crashed(frame, step);
     if (frame.type === READY) throw boardRestarted(this.transport.name, step);
   }
 
-  private crashed(body: Uint8Array, step: string): Error {
-    const crash = parseCrash(body);
+  private crashed({ type, body }: Frame, step: string): Error {
+    const crash = parseCrash(type, body);
     if (!crash) return badAnswer(this.transport.name, step, `a crash report of ${body.length} bytes`);
-    return boardCrashed(this.transport.name, crash.causes.join(', '), crashLines(crash));
+    return boardCrashed(this.transport.name, crash.causes.join(', '), crash.lines);
   }
 
   private refuse(body: Uint8Array, exchange: Exchange): void {

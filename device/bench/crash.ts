@@ -1,28 +1,20 @@
 import { BodyReader } from './body-reader.ts';
-
-/** Registers of a crash frame, in its order. */
-const NAMES = [
-  'pc',
-  'lr',
-  'psr',
-  'sp',
-  'cfsr',
-  'hfsr',
-  'mmfar',
-  'bfar',
-  'r0',
-  'r1',
-  'r2',
-  'r3',
-  'r12',
-] as const;
-
-export type CrashRegister = (typeof NAMES)[number];
+import { CRASH, CRASH_RISCV } from './frames.ts';
 
 export interface Crash {
-  readonly registers: Readonly<Record<CrashRegister, number>>;
-  /** What the fault status bits mean, most telling first; never empty. */
+  /** By name, in the order of the frame. */
+  readonly registers: ReadonlyMap<string, number>;
+  /** What the fault status means, most telling first; never empty. */
   readonly causes: readonly string[];
+  /** The registers in lines for a message. */
+  readonly lines: readonly string[];
+}
+
+/** How a kind of processor tells a crash. */
+interface CrashForm {
+  /** Names of the registers in the order of the frame, one list for each line of a message. */
+  readonly lines: readonly (readonly string[])[];
+  causesOf(register: (name: string) => number): string[];
 }
 
 /** ARMv7-M Architecture Reference Manual, B3.2.15: configurable fault status register. */
@@ -53,30 +45,69 @@ const HFSR_VECTOR_TABLE = 1 << 1;
 
 const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
 
-function causesOf(registers: Crash['registers']): string[] {
-  const causes = CFSR_BITS.filter(([bit]) => registers.cfsr & (1 << bit)).map(([, text]) => text);
-  if (registers.hfsr & HFSR_VECTOR_TABLE) causes.push('the vector table could not be read');
-  if (registers.cfsr & BFAR_VALID) causes.push(`at address ${hex(registers.bfar)}`);
-  if (registers.cfsr & MMFAR_VALID) causes.push(`at address ${hex(registers.mmfar)}`);
-  return causes.length > 0 ? causes : ['hard fault without a recorded cause'];
-}
+const cortexM: CrashForm = {
+  lines: [
+    ['pc', 'lr', 'psr', 'sp'],
+    ['cfsr', 'hfsr', 'mmfar', 'bfar'],
+    ['r0', 'r1', 'r2', 'r3', 'r12'],
+  ],
+  causesOf(register) {
+    const cfsr = register('cfsr');
+    const causes = CFSR_BITS.filter(([bit]) => cfsr & (1 << bit)).map(([, text]) => text);
+    if (register('hfsr') & HFSR_VECTOR_TABLE) causes.push('the vector table could not be read');
+    if (cfsr & BFAR_VALID) causes.push(`at address ${hex(register('bfar'))}`);
+    if (cfsr & MMFAR_VALID) causes.push(`at address ${hex(register('mmfar'))}`);
+    return causes.length > 0 ? causes : ['hard fault without a recorded cause'];
+  },
+};
 
-/** Undefined when the body is not that of a crash frame. */
-export function parseCrash(body: Uint8Array): Crash | undefined {
+/** RISC-V Privileged Architecture, 3.1.15: exception codes of mcause; the rest cannot happen in machine mode. */
+const MCAUSES = new Map([
+  [0, 'jump to an address that is not even'],
+  [1, 'instruction fetched from where no code may be'],
+  [2, 'illegal instruction'],
+  [3, 'breakpoint instruction'],
+  [4, 'misaligned read'],
+  [5, 'read from where no memory may be read'],
+  [6, 'misaligned write'],
+  [7, 'write to where no memory may be written'],
+  [11, 'environment call'],
+]);
+/** Codes for which mtval holds the address. */
+const MCAUSES_WITH_ADDRESS = new Set([0, 1, 4, 5, 6, 7]);
+
+const riscV: CrashForm = {
+  lines: [
+    ['pc', 'ra', 'mstatus', 'sp'],
+    ['mcause', 'mtval'],
+    ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 't0'],
+  ],
+  causesOf(register) {
+    const code = register('mcause');
+    const cause = MCAUSES.get(code) ?? `trap with cause ${hex(code)}`;
+    return MCAUSES_WITH_ADDRESS.has(code) ? [cause, `at address ${hex(register('mtval'))}`] : [cause];
+  },
+};
+
+const FORMS: ReadonlyMap<number, CrashForm> = new Map([
+  [CRASH, cortexM],
+  [CRASH_RISCV, riscV],
+]);
+
+/** Whether a frame of this type tells of a crash. */
+export const isCrash = (type: number): boolean => FORMS.has(type);
+
+/** Undefined when it is not a whole crash frame. */
+export function parseCrash(type: number, body: Uint8Array): Crash | undefined {
+  const form = FORMS.get(type);
+  if (!form) return undefined;
   const reader = new BodyReader(body);
-  const values = NAMES.map((name) => [name, reader.u32()] as const);
+  const registers = new Map(form.lines.flat().map((name) => [name, reader.u32()]));
   if (!reader.exact) return undefined;
-  const registers = Object.fromEntries(values) as Record<CrashRegister, number>;
-  return { registers, causes: causesOf(registers) };
-}
-
-/** The registers in lines for a message. */
-export function crashLines(crash: Crash): string[] {
-  const show = (names: readonly CrashRegister[]) =>
-    names.map((name) => `${name} ${hex(crash.registers[name])}`).join('  ');
-  return [
-    show(['pc', 'lr', 'psr', 'sp']),
-    show(['cfsr', 'hfsr', 'mmfar', 'bfar']),
-    show(['r0', 'r1', 'r2', 'r3', 'r12']),
-  ];
+  const register = (name: string) => registers.get(name) ?? 0;
+  return {
+    registers,
+    causes: form.causesOf(register),
+    lines: form.lines.map((names) => names.map((name) => `${name} ${hex(register(name))}`).join('  ')),
+  };
 }

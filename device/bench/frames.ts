@@ -17,8 +17,10 @@ export const REQUEST = {
 } as const;
 
 export const ANSWER_BIT = 0x80;
+/** From a Cortex-M. */
 export const CRASH = 0xf0;
 export const READY = 0xf1;
+export const CRASH_RISCV = 0xf2;
 export const REFUSED = 0xff;
 
 const HEAD_BYTES = 2;

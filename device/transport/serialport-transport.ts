@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from 'node:fs';
 import type { SerialPort } from 'serialport';
 import { systemClock } from '../clock.ts';
 import {
@@ -13,6 +14,7 @@ import { ByteQueue } from './byte-queue.ts';
 import type { Parity, Signals, Transport } from './transport.ts';
 
 const CALL_MS = 10_000;
+const WATCH_MS = 500;
 
 /** What the operating systems say when a serial device is gone. */
 const LOST =
@@ -39,6 +41,15 @@ function openError(path: string, error: unknown): Error {
   return portFailed(path, `cannot be opened (${text})`, error);
 }
 
+/** The device file behind a name; undefined where ports are no files. */
+function deviceFile(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A port of this machine through the native package, which is loaded only here. */
 export class SerialPortTransport implements Transport {
   readonly clock = systemClock;
@@ -47,6 +58,7 @@ export class SerialPortTransport implements Transport {
   private readonly queue: ByteQueue;
   private readonly warn: (text: string) => void;
   private port: SerialPort | undefined;
+  private watch: NodeJS.Timeout | undefined;
   private baud: number;
   private parity: Parity;
   private signals: Signals | undefined;
@@ -105,6 +117,7 @@ export class SerialPortTransport implements Transport {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.watch);
     const port = this.port;
     this.port = undefined;
     port?.removeAllListeners();
@@ -137,6 +150,19 @@ export class SerialPortTransport implements Transport {
     port.on('data', (bytes: Uint8Array) => this.queue.push(bytes));
     port.on('error', (error) => this.queue.fail(deviceLost(this.name, `failed (${textOf(error)})`)));
     port.on('close', () => this.queue.fail(deviceLost(this.name, 'was unplugged')));
+    this.watchDevice();
+  }
+
+  /** A terminal that was hung up reads as empty for ever, which the native package does not tell; its file is gone. */
+  private watchDevice(): void {
+    const file = deviceFile(this.name);
+    if (file === undefined) return;
+    this.watch = setInterval(() => {
+      if (existsSync(file)) return;
+      this.queue.fail(deviceLost(this.name, 'was unplugged'));
+      void this.close();
+    }, WATCH_MS);
+    this.watch.unref();
   }
 
   private async call(

@@ -47,6 +47,8 @@ export function findProgram(
 export interface QemuImage {
   readonly binary: string;
   readonly machine: string;
+  /** Options that this machine needs beside its name. */
+  readonly extra?: readonly string[];
   readonly flashFile: string;
   readonly flashAddress: number;
 }
@@ -62,7 +64,10 @@ export function qemuCommand(image: QemuImage): { program: string; args: string[]
   // QEMU reads a doubled comma as one.
   const file = image.flashFile.replaceAll(',', ',,');
   const load = `loader,file=${file},addr=0x${image.flashAddress.toString(16)},force-raw=on`;
-  const machine = ['-M', image.machine, '-nodefaults', '-display', 'none', '-monitor', 'none'];
+  const machine = [
+    ...['-M', image.machine, ...(image.extra ?? [])],
+    ...['-nodefaults', '-display', 'none', '-monitor', 'none'],
+  ];
   // One nanosecond of guest time per instruction: time and profile are the same on every run.
   const time = ['-icount', 'shift=0'];
   const uart = ['-chardev', 'stdio,id=uart,signal=off', '-serial', 'chardev:uart'];

@@ -2,6 +2,7 @@ import type { Parity, Signals } from '../transport/transport.ts';
 import { BootloaderServer } from './bootloader-server.ts';
 import { type EmulatedChip, FLASH_ADDRESS } from './emulated-chip.ts';
 import { QemuProcess } from './qemu-process.ts';
+import type { SerialBoard } from './serve-board.ts';
 
 export interface BoardOptions {
   readonly chip: EmulatedChip;
@@ -20,7 +21,7 @@ type Running = 'nothing' | 'bootloader' | 'flash';
  * What is on the board: a chip whose reset and boot pins hang on DTR and RTS, its boot loader, and QEMU in the part of
  * the running chip. DTR asserted holds NRST low; RTS released raises BOOT0, which the chip samples when reset ends.
  */
-export class Stm32Board {
+export class Stm32Board implements SerialBoard {
   signals: Signals = { dtr: false, rts: true };
   private readonly options: BoardOptions;
   private readonly bootloader: BootloaderServer;
@@ -55,7 +56,6 @@ export class Stm32Board {
     else if (before.dtr) this.reset(signals.rts ? 'flash' : 'bootloader');
   }
 
-  /** Where the other side cannot say, as on a plain socket, it is taken to be right. */
   setParity(parity: Parity | 'other'): void {
     this.parity = parity;
   }
@@ -66,7 +66,6 @@ export class Stm32Board {
     this.setSignals({ ...this.signals, dtr: false });
   }
 
-  /** False when the board is slow to take it: then `onDrain` says when to go on. */
   receive(bytes: Uint8Array): boolean {
     if (this.running === 'flash') return this.qemu?.write(bytes) ?? true;
     // The boot loader's UART checks even parity, so it hears nothing that makes sense with any other.
