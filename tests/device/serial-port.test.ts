@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { openPty, type Pty } from '../../device/virtual/pty.ts';
 import { findProgram } from '../../device/virtual/qemu-process.ts';
 import { socat } from './oracles.ts';
 
+const flock = findProgram('flock');
 const folder = mkdtempSync(join(tmpdir(), 'tinyml-serial-'));
 const cleanup: (() => unknown)[] = [];
 afterEach(async () => {
@@ -84,10 +86,17 @@ describe.skipIf(!socat)('a serial port, in the form of a pty (skipped without so
     expect(performance.now() - began).toBeLessThan(2_000);
   });
 
-  test('that another program holds is busy', async () => {
+  test('that this program holds already is busy', async () => {
     const line = await pty();
-    // What serial programs do, TIOCEXCL; root is let in all the same, so this process must be the one that refuses.
     await open(line.path);
+    await expect(open(line.path)).rejects.toMatchObject({ code: 'E_PORT_BUSY' });
+  });
+
+  test.skipIf(!flock)('that another program has locked is busy (skipped without flock)', async () => {
+    const line = await pty();
+    const holder = spawn(flock!, [line.path, 'sh', '-c', 'echo locked; sleep 30'], { detached: true });
+    cleanup.push(() => process.kill(-holder.pid!, 'SIGKILL'));
+    await once(holder.stdout, 'data');
     await expect(open(line.path)).rejects.toMatchObject({ code: 'E_PORT_BUSY' });
   });
 
