@@ -36,7 +36,7 @@ function quantizationNote(quant: Quantization, helper: string, kind: Kind): stri
   const { real, stored } = exampleOf(quant);
   const example =
     kind === 'input'
-      ? `${helper}(${floatLiteral(real)}) is ${stored}: ${real} / ${scale} rounded, plus ${zero}.`
+      ? `${helper}(${/[.e]/.test(String(real)) ? real : `${real}.0`}f) is ${stored}: ${real} / ${scale} rounded, plus ${zero}.`
       : `${helper}(${stored}) is about ${real}: ${scale} * (${stored} - ${zero}).`;
   return ` * real = ${scale} * (stored - ${zero}). For example ${example}`;
 }

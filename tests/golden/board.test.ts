@@ -17,6 +17,9 @@ const ready = shared && present('arm-none-eabi-gcc') && present('qemu-system-arm
 
 const request = { load: 0x02, run: 0x03, read: 0x04, profile: 0x05, hashes: 0x07 } as const;
 
+/** Sent once after reset; what arrives before it is lost. */
+const readyFrame = 0xf1;
+
 /** Builds the benchmark firmware around a network; the folder is the caller's to remove. */
 function buildFirmware({ graph }: Golden): string {
   const board = firmwareFacts(loadBoard('virtual-stm32f405'));
@@ -72,6 +75,7 @@ describe.skipIf(!ready)(
       const folder = buildFirmware(golden);
       const running = await boot(folder);
       try {
+        expect(await running.client.next()).toMatchObject({ type: readyFrame });
         for (const { seed, outputs, layers } of vectors) {
           const input = goldenInput(graph, seed);
           await load(running, input);
