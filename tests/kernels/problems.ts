@@ -232,12 +232,13 @@ const shapePairs: readonly (readonly [readonly number[], readonly number[]])[] =
 ];
 
 /**
- * A product more than 256 times beyond the int8 range wraps in LiteRT's vector code, which works in 16 bits there;
- * no calibrated model comes near, so the scale of a product is kept in proportion.
+ * A result more than 256 times beyond the int8 range wraps in LiteRT's vector code, which works in 16 bits there; no
+ * calibrated model comes near, so the scale of a sum or product is kept in proportion.
  */
 function resultQuant(random: Random, op: string, a: Quantization, b: Quantization): Quantization {
-  if (op !== 'mul') return anyQuant(random);
-  return one(Math.fround(a.scale[0]! * b.scale[0]! * random.scale(3, 400)), random.zeroPoint());
+  const [left, right] = [a.scale[0]!, b.scale[0]!];
+  const unit = op === 'mul' ? left * right * 3 : (left + right) / 100;
+  return one(Math.fround(unit * random.scale(1, 130)), random.zeroPoint());
 }
 
 function binary(op: string, sameScale: boolean) {

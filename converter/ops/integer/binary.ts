@@ -148,7 +148,10 @@ function vectorPart(walk: StridedWalk): VectorPart {
   return kinds[0] === 'both' ? { raise: 'direct', block: 16 } : { raise: 'floored', block: 8 };
 }
 
-/** a + b. */
+/**
+ * a + b. Equal to LiteRT's bytes as long as results stay within 256 times the int8 range; beyond, its vector code
+ * wraps at 16 bits where this saturates. The same holds for products.
+ */
 export const binarySum: Binary = {
   integer(call) {
     const operands = operandsOf('add', call);
