@@ -7,6 +7,7 @@ import { withBatch } from './batch.ts';
 import { cannotEvaluate } from './errors.ts';
 import { toGraphLayout, toUserLayout } from './ports.ts';
 import { loadTf } from './tf.ts';
+import { turn } from './turn.ts';
 
 /** One array per input port: the samples one after another, each in the user's axis order. */
 export type FloatBatch = readonly Float32Array[];
@@ -39,14 +40,17 @@ class FloatRun {
     }
   }
 
-  run(inputs: readonly Float32Array[], observe?: FloatObserver): Float32Array[] {
+  async run(inputs: readonly Float32Array[], observe?: FloatObserver): Promise<Float32Array[]> {
     for (const [i, port] of this.graph.inputs.entries()) {
       const { shape } = tensorOf(this.graph, port.value).type;
       this.held.set(port.value, this.tf.tensor(inputs[i]!, [...shape]));
       observe?.(port.value, inputs[i]!);
     }
     const last = lastReaders(this.graph);
-    for (const node of this.graph.nodes) this.step(node, last, observe);
+    for (const node of this.graph.nodes) {
+      this.step(node, last, observe);
+      await turn();
+    }
     return this.graph.outputs.map((port) => this.held.get(port.value)!.dataSync() as Float32Array);
   }
 
@@ -114,7 +118,7 @@ export async function evaluateFloat(
       const elements = elementCount(port.shape);
       return moved[i]!.subarray(first * elements, (first + size) * elements);
     });
-    const outputs = run.runner.run(chunk, observe);
+    const outputs = await run.runner.run(chunk, observe);
     for (const [i, port] of graph.outputs.entries()) {
       const elements = elementCount(port.shape);
       for (let n = 0; n < size; n++) {

@@ -1,4 +1,5 @@
 import { evaluateFloat, type FloatBatch } from '../evaluate/float.ts';
+import { turn } from '../evaluate/turn.ts';
 import type { Graph } from '../ir/types.ts';
 import { type CalibrationMethod, chooseRange, type Range } from './choose-range.ts';
 import { activationNotFinite } from './errors.ts';
@@ -25,5 +26,10 @@ export async function calibrate(
       throw activationNotFinite(originOf(graph, name));
     histograms.set(name, histogram);
   });
-  return new Map([...histograms].map(([name, histogram]) => [name, chooseRange(histogram, method)]));
+  const ranges = new Map<string, Range>();
+  for (const [name, histogram] of histograms) {
+    ranges.set(name, chooseRange(histogram, method));
+    await turn();
+  }
+  return ranges;
 }

@@ -5,6 +5,7 @@ import { quantizeToInt8 } from './scheme.ts';
 import { evaluateFloat, type FloatBatch } from '../evaluate/float.ts';
 import { prepareInteger } from '../evaluate/integer.ts';
 import { toGraphLayout } from '../evaluate/ports.ts';
+import { turn } from '../evaluate/turn.ts';
 
 /** Energy of a layer's float values and of what quantization adds to them, summed over samples. */
 interface Energy {
@@ -57,6 +58,7 @@ export async function signalToNoise(
       return samples[i]!.subarray(n * size, (n + 1) * size);
     });
     await evaluateFloat(float, sample, 1, (name, data) => real.set(name, data.slice()));
+    await turn();
     model.run(storedInputs(float, integer, samples, n), {
       onLayer(node, _index, output) {
         const name = node.outputs[0]!;

@@ -60,16 +60,21 @@ export class Wire {
 
 /** What has to be undone, last first. */
 export class Cleanup {
-  private steps: (() => void | Promise<void>)[] = [];
+  private readonly steps: (() => void | Promise<void>)[] = [];
+  private ending: Promise<void> | undefined;
 
   add(step: () => void | Promise<void>): void {
     this.steps.unshift(step);
   }
 
-  async run(): Promise<void> {
-    const steps = this.steps;
-    this.steps = [];
-    for (const step of steps) await step();
+  /** Called again, it waits for the same end: whoever closes last may end the process. */
+  run(): Promise<void> {
+    this.ending ??= this.undo();
+    return this.ending;
+  }
+
+  private async undo(): Promise<void> {
+    for (const step of this.steps) await step();
   }
 }
 
