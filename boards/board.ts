@@ -1,10 +1,7 @@
-import type { BoardFile, ChipFile } from './schema.ts';
+import type { Rv32VirtBoardFile, Rv32VirtChipFile, Stm32f4BoardFile, Stm32f4ChipFile } from './schema.ts';
 
-export interface Chip {
-  readonly id: string;
-  readonly name: string;
-  readonly family: ChipFile['family'];
-  readonly cpu: ChipFile['cpu'];
+/** Memories of a chip, in bytes. */
+interface Memories {
   /** Flash as it is erased: sectors in address order, sizes in bytes. */
   readonly flash: { readonly origin: number; readonly bytes: number; readonly sectors: readonly number[] };
   /** `use` is `data` for the one region that programs of ours take. */
@@ -14,31 +11,35 @@ export interface Chip {
     readonly bytes: number;
     readonly use: 'data' | 'none';
   }[];
-  readonly bootloader: ChipFile['bootloader'];
-  readonly clock: ChipFile['clock'];
-  readonly uarts: ChipFile['uarts'];
-  readonly sources: ChipFile['sources'];
 }
 
-export interface Board extends Omit<BoardFile, 'chip'> {
-  readonly chip: Chip;
+type WithMemories<File> = Omit<File, 'flash' | 'ram'> & Memories;
+
+export type Stm32f4Chip = WithMemories<Stm32f4ChipFile>;
+export type Rv32VirtChip = WithMemories<Rv32VirtChipFile>;
+export type Chip = Stm32f4Chip | Rv32VirtChip;
+
+/** A board with an STM32F4, real or emulated. */
+export interface Stm32f4Board extends Omit<Stm32f4BoardFile, 'chip'> {
+  readonly family: 'stm32f4';
+  readonly chip: Stm32f4Chip;
 }
+
+/** A RISC-V core that there is in the emulator only. */
+export interface Rv32VirtBoard extends Omit<Rv32VirtBoardFile, 'chip'> {
+  readonly family: 'rv32-virt';
+  readonly chip: Rv32VirtChip;
+}
+
+export type Board = Stm32f4Board | Rv32VirtBoard;
 
 const KIB = 1024;
 
-export function chipOf(file: ChipFile): Chip {
-  const sectors = file.flash.sectors.flatMap(({ count, kib }) => new Array<number>(count).fill(kib * KIB));
+export function memoriesOf({ flash, ram }: Pick<Stm32f4ChipFile, 'flash' | 'ram'>): Memories {
+  const sectors = flash.sectors.flatMap(({ count, kib }) => new Array<number>(count).fill(kib * KIB));
   return {
-    id: file.id,
-    name: file.name,
-    family: file.family,
-    cpu: file.cpu,
-    flash: { origin: file.flash.origin, bytes: sectors.reduce((sum, bytes) => sum + bytes, 0), sectors },
-    ram: file.ram.map(({ name, origin, kib, use }) => ({ name, origin, bytes: kib * KIB, use })),
-    bootloader: file.bootloader,
-    clock: file.clock,
-    uarts: file.uarts,
-    sources: file.sources,
+    flash: { origin: flash.origin, bytes: sectors.reduce((sum, bytes) => sum + bytes, 0), sectors },
+    ram: ram.map(({ name, origin, kib, use }) => ({ name, origin, bytes: kib * KIB, use })),
   };
 }
 
@@ -54,16 +55,10 @@ export function dataRam(chip: Chip): Chip['ram'][number] {
   return region;
 }
 
-/** The facts that the firmware is rendered from (`BoardFacts` of firmware-templates/render.ts). */
-export function firmwareFacts(board: Board) {
-  const { chip, serial, clock, emulator, led } = board;
-  const ram = dataRam(chip);
+function stm32f4Facts({ chip, serial, clock, emulator, led }: Stm32f4Board) {
   return {
-    id: board.id,
     family: chip.family,
     cpu: chip.cpu,
-    flash: { origin: chip.flash.origin, bytes: chip.flash.bytes },
-    ram: { origin: ram.origin, bytes: ram.bytes },
     clock: {
       ...chip.clock,
       hseHz: clock.source === 'internal' ? 0 : clock.hz,
@@ -80,4 +75,22 @@ export function firmwareFacts(board: Board) {
     counter: emulator ? ('instructions' as const) : ('cycles' as const),
     tickHz: emulator?.tickHz,
   };
+}
+
+function rv32VirtFacts({ chip, emulator }: Rv32VirtBoard) {
+  return { family: chip.family, cpu: chip.cpu, clockHz: chip.clock.sysclkHz, tickHz: emulator.tickHz };
+}
+
+/** The facts that the firmware is rendered from (`BoardFacts` of firmware-templates/render.ts). */
+export function firmwareFacts(board: Board) {
+  const { flash } = board.chip;
+  const ram = dataRam(board.chip);
+  const memories = {
+    id: board.id,
+    flash: { origin: flash.origin, bytes: flash.bytes },
+    ram: { origin: ram.origin, bytes: ram.bytes },
+  };
+  return board.family === 'stm32f4'
+    ? { ...memories, ...stm32f4Facts(board) }
+    : { ...memories, ...rv32VirtFacts(board) };
 }

@@ -1,10 +1,10 @@
-import type { Board } from './board.ts';
+import type { Board, Rv32VirtBoard, Stm32f4Board } from './board.ts';
 import { dataRam } from './board.ts';
 
 const KIB = 1024;
 const hex = (value: number) => `0x${value.toString(16).padStart(4, '0')}`;
 
-function clockText({ clock, chip }: Board): string {
+function clockText({ clock, chip }: Stm32f4Board): string {
   const megahertz = (hz: number) => `${hz / 1_000_000} MHz`;
   if (clock.source === 'internal') return `${megahertz(chip.clock.sysclkHz)} from the internal oscillator`;
   const source = clock.source === 'crystal' ? 'a crystal of' : 'a clock fed in at';
@@ -19,19 +19,31 @@ function ramText(board: Board): string {
   return `${dataRam(board.chip).bytes / KIB} KiB${rest.join('')}`;
 }
 
-function boardSection(board: Board): string {
+function stm32f4Rows(board: Stm32f4Board): string[][] {
   const { serial, led } = board;
-  const rows = [
-    ['chip', `${board.chip.name} (${board.chip.sources.datasheet}, ${board.chip.sources.referenceManual})`],
-    ['flash', `${board.chip.flash.bytes / KIB} KiB`],
-    ['RAM', ramText(board)],
+  const port = `${serial.peripheral.toUpperCase()}, TX ${serial.tx}, RX ${serial.rx}, ${serial.baud} baud`;
+  return [
     ['clock', clockText(board)],
-    [
-      'serial port',
-      `${serial.peripheral.toUpperCase()}, TX ${serial.tx}, RX ${serial.rx}, ${serial.baud} baud: ${serial.reach}`,
-    ],
-    ...board.flash.map((way) => [`flash: ${way.method}`, way.how]),
+    ['serial port', `${port}: ${serial.reach}`],
     ...(led ? [['LED', `${led.pin}, lit while the firmware runs`]] : []),
+  ];
+}
+
+function rv32VirtRows({ chip, serial }: Rv32VirtBoard): string[][] {
+  return [
+    ['clock', `${chip.clock.sysclkHz / 1_000_000} MHz, as which times are told`],
+    ['serial port', serial.reach],
+  ];
+}
+
+function boardSection(board: Board): string {
+  const { name, sources, flash } = board.chip;
+  const rows = [
+    ['chip', `${name} (${sources.datasheet}, ${sources.referenceManual})`],
+    ['flash', `${flash.bytes / KIB} KiB`],
+    ['RAM', ramText(board)],
+    ...(board.family === 'stm32f4' ? stm32f4Rows(board) : rv32VirtRows(board)),
+    ...board.flash.map((way) => [`flash: ${way.method}`, way.how]),
     ...board.usb.map(({ vid, pid, what }) => ['USB', `${hex(vid)}:${hex(pid)} ${what}`]),
   ];
   const table = rows.map(([name, value]) => `| ${name} | ${value} |`).join('\n');

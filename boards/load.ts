@@ -5,7 +5,14 @@ import type { Board, Chip } from './board.ts';
 import { unknownBoard } from './errors.ts';
 import { parseBoard, parseChip } from './parse.ts';
 
-export { type Board, type Chip, dataRam, firmwareFacts } from './board.ts';
+export {
+  type Board,
+  type Chip,
+  dataRam,
+  firmwareFacts,
+  type Rv32VirtBoard,
+  type Stm32f4Board,
+} from './board.ts';
 
 /** The JSON files stay in the package's `boards/`, whether this runs from there or from `dist/boards/`. */
 function boardsFolder(): string {

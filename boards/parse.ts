@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import { type Board, type Chip, chipOf } from './board.ts';
+import { type Board, type Chip, memoriesOf, type Stm32f4Chip } from './board.ts';
 import { type BoardProblem, badBoard, boardFileTooBig, boardNotJson } from './errors.ts';
-import { type BoardFile, boardSchema, chipSchema } from './schema.ts';
+import { boardSchemas, chipSchema, type Stm32f4BoardFile } from './schema.ts';
 
 const MAX_FILE_CHARACTERS = 65_536;
 
@@ -32,35 +32,45 @@ function problemsOf(error: z.ZodError): BoardProblem[] {
 
 const lowerFirst = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
 
-function check<T extends z.ZodType>(schema: T, text: string, source: string): z.output<T> {
-  const result = schema.safeParse(parseJson(text, source));
+function check<T extends z.ZodType>(schema: T, json: unknown, source: string): z.output<T> {
+  const result = schema.safeParse(json);
   if (!result.success) throw badBoard(source, problemsOf(result.error));
   return result.data;
 }
 
 export function parseChip(text: string, source: string): Chip {
-  return chipOf(check(chipSchema, text, source));
+  const file = check(chipSchema, parseJson(text, source), source);
+  return { ...file, ...memoriesOf(file) };
+}
+
+/** The chip that a board file names; undefined when it names none that there is. */
+function chipOf(json: unknown, chips: ReadonlyMap<string, Chip>): Chip | undefined {
+  const named = typeof json === 'object' && json !== null && 'chip' in json ? json.chip : undefined;
+  return typeof named === 'string' ? chips.get(named) : undefined;
+}
+
+function unknownChip(name: string, source: string, chips: ReadonlyMap<string, Chip>) {
+  const message = `no chip ${JSON.stringify(name)}; chips: ${[...chips.keys()].join(', ')}`;
+  return badBoard(source, [{ pointer: '/chip', message }]);
 }
 
 /**
- * A board from the text of its file. `chips` are those a board may name.
- * Throws E_BOARD_FILE with the JSON pointer of each thing that is wrong.
+ * A board from the text of its file. `chips` are those a board may name; the chip's family says which fields the file
+ * has. Throws E_BOARD_FILE with the JSON pointer of each thing that is wrong.
  */
 export function parseBoard(text: string, source: string, chips: ReadonlyMap<string, Chip>): Board {
-  const file = check(boardSchema, text, source);
-  const chip = chips.get(file.chip);
-  if (!chip) {
-    const choices = [...chips.keys()].join(', ');
-    throw badBoard(source, [
-      { pointer: '/chip', message: `no chip ${JSON.stringify(file.chip)}; chips: ${choices}` },
-    ]);
-  }
+  const json = parseJson(text, source);
+  const chip = chipOf(json, chips);
+  if (chip?.family === 'rv32-virt')
+    return { ...check(boardSchemas['rv32-virt'], json, source), family: chip.family, chip };
+  const file = check(boardSchemas.stm32f4, json, source);
+  if (!chip) throw unknownChip(file.chip, source, chips);
   const problems = [...serialProblems(file, chip), ...flashProblems(file, chip)];
   if (problems.length > 0) throw badBoard(source, problems);
-  return { ...file, chip };
+  return { ...file, family: chip.family, chip };
 }
 
-function serialProblems({ serial }: BoardFile, chip: Chip): BoardProblem[] {
+function serialProblems({ serial }: Stm32f4BoardFile, chip: Stm32f4Chip): BoardProblem[] {
   const uart = chip.uarts[serial.peripheral];
   if (!uart)
     return [{ pointer: '/serial/peripheral', message: `the ${chip.id} has no ${serial.peripheral}` }];
@@ -73,7 +83,7 @@ function serialProblems({ serial }: BoardFile, chip: Chip): BoardProblem[] {
 }
 
 /** The boot loader listens on few of the chip's serial ports; a board that names another would wait in vain. */
-function flashProblems({ flash }: BoardFile, chip: Chip): BoardProblem[] {
+function flashProblems({ flash }: Stm32f4BoardFile, chip: Stm32f4Chip): BoardProblem[] {
   const choices = chip.bootloader.uarts;
   return flash.flatMap((way, index) => {
     if (way.method !== 'stm32-uart') return [];

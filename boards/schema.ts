@@ -30,13 +30,10 @@ const chipUart = z.strictObject({
   alternate: z.number().int().min(0).max(15),
 });
 
-/** A chip: `boards/chips/<id>.json`, ours only. */
-export const chipSchema = z.strictObject({
+/** What chips of all families have. */
+const chipFields = {
   id: identifier,
   name: words(40),
-  family: z.literal('stm32f4'),
-  cpu: z.literal('cortex-m4f'),
-  counter: z.literal('cycles'),
   flash: z.strictObject({
     origin: hexNumber(8),
     sectors: z.array(z.strictObject({ count: z.number().int().min(1).max(64), kib })).min(1),
@@ -44,6 +41,14 @@ export const chipSchema = z.strictObject({
   ram: z.array(
     z.strictObject({ name: identifier, origin: hexNumber(8), kib, use: z.enum(['data', 'none']) }),
   ),
+  sources: z.strictObject({ datasheet: words(40), referenceManual: words(40) }),
+};
+
+const stm32f4ChipSchema = z.strictObject({
+  ...chipFields,
+  family: z.literal('stm32f4'),
+  cpu: z.literal('cortex-m4f'),
+  counter: z.literal('cycles'),
   bootloader: z.strictObject({
     protocol: z.literal('an3155'),
     chipId: hexNumber(3),
@@ -64,8 +69,20 @@ export const chipSchema = z.strictObject({
     usart3: chipUart.optional(),
     usart6: chipUart,
   }),
-  sources: z.strictObject({ datasheet: words(40), referenceManual: words(40) }),
 });
+
+/** A core of QEMU's `virt` machine: its memory stands for flash and RAM of the sizes given. */
+const rv32VirtChipSchema = z.strictObject({
+  ...chipFields,
+  family: z.literal('rv32-virt'),
+  cpu: z.literal('rv32imc'),
+  counter: z.literal('instructions'),
+  /** The machine has no clock of its own: times are told as if a chip of this frequency ran an instruction a cycle. */
+  clock: z.strictObject({ sysclkHz: z.number().int().multipleOf(1_000_000).min(1_000_000) }),
+});
+
+/** A chip: `boards/chips/<id>.json`, ours only. */
+export const chipSchema = z.discriminatedUnion('family', [stm32f4ChipSchema, rv32VirtChipSchema]);
 
 const megahertz = (max: number) =>
   z
@@ -90,8 +107,8 @@ const flashSchema = z.discriminatedUnion('method', [
   z.strictObject({ method: z.literal('usb-dfu'), how }),
 ]);
 
-/** A board: `boards/<id>.json`, or a file of the user's own. Nothing in it becomes a path or a compiler flag. */
-export const boardSchema = z.strictObject({
+/** What boards of all families have. */
+const boardFields = {
   id: identifier,
   name: words(80),
   vendor: words(80),
@@ -101,22 +118,49 @@ export const boardSchema = z.strictObject({
     .regex(/^https:\/\/[A-Za-z0-9.-]+(\/[A-Za-z0-9._~/%#?=&+-]*)?$/, 'must be an https address'),
   chip: identifier,
   usb: z.array(z.strictObject({ vid: hexNumber(4), pid: hexNumber(4), what: words(200) })).max(8),
+};
+
+const serialFields = { baud: z.number().int().min(9600).max(2_000_000), reach: words(300) };
+/** One nanosecond of an emulator's time for each instruction. */
+const tickHz = z.literal(1_000_000_000);
+
+const stm32f4BoardSchema = z.strictObject({
+  ...boardFields,
   clock: clockSchema,
-  serial: z.strictObject({
-    ...uartPins.shape,
-    baud: z.number().int().min(9600).max(2_000_000),
-    reach: words(300),
-  }),
+  serial: z.strictObject({ ...uartPins.shape, ...serialFields }),
   flash: z.array(flashSchema).min(1).max(8),
   led: z.strictObject({ pin: pinName, activeLow: z.boolean() }).optional(),
   emulator: z
     .strictObject({
       program: z.literal('qemu-system-arm'),
       machine: z.literal('netduinoplus2'),
-      tickHz: z.literal(1_000_000_000),
+      tickHz,
     })
     .optional(),
 });
 
+const rv32VirtBoardSchema = z.strictObject({
+  ...boardFields,
+  serial: z.strictObject({ peripheral: z.literal('uart0'), ...serialFields }),
+  flash: z.array(z.strictObject({ method: z.literal('emulator'), how })).length(1),
+  emulator: z.strictObject({
+    program: z.literal('qemu-system-riscv32'),
+    machine: z.literal('virt'),
+    tickHz,
+  }),
+});
+
+/**
+ * A board: `boards/<id>.json`, or a file of the user's own; the family of its chip says which fields it has.
+ * Nothing in it becomes a path or a compiler flag.
+ */
+export const boardSchemas = {
+  stm32f4: stm32f4BoardSchema,
+  'rv32-virt': rv32VirtBoardSchema,
+} as const;
+
 export type ChipFile = z.infer<typeof chipSchema>;
-export type BoardFile = z.infer<typeof boardSchema>;
+export type Stm32f4ChipFile = z.infer<typeof stm32f4ChipSchema>;
+export type Rv32VirtChipFile = z.infer<typeof rv32VirtChipSchema>;
+export type Stm32f4BoardFile = z.infer<typeof stm32f4BoardSchema>;
+export type Rv32VirtBoardFile = z.infer<typeof rv32VirtBoardSchema>;

@@ -1,7 +1,10 @@
 import { cmakeLists, makefile, objectOf } from './render/build-files.ts';
+import { configHeader, type Define, plainText } from './render/config-header.ts';
 import type { BoardFacts, ModelFacts, SourceFile } from './render/facts.ts';
 import { linkerScript } from './render/linker-script.ts';
+import { rv32VirtDefines } from './render/rv32-virt-config.ts';
 import { stm32f4Defines } from './render/stm32f4-config.ts';
+import { toolchainOf } from './render/toolchain.ts';
 
 export type { BoardFacts, ModelFacts, SourceFile } from './render/facts.ts';
 
@@ -38,19 +41,28 @@ export interface FirmwareRequest {
   readonly banner: string;
 }
 
-const CPU_FLAGS = {
-  'cortex-m4f': ['-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv4-sp-d16'],
-} as const satisfies Record<BoardFacts['cpu'], readonly string[]>;
+const COMMON_TEMPLATES = [
+  'bench/tml_bench.c',
+  'bench/tml_bench.h',
+  'bench/tml_port.h',
+  'port/common/tml_image.c',
+  'port/common/tml_image.h',
+  'port/common/tml_libc.c',
+] as const;
 
 const TEMPLATES = {
   stm32f4: [
-    'bench/tml_bench.c',
-    'bench/tml_bench.h',
-    'bench/tml_port.h',
+    ...COMMON_TEMPLATES,
     'port/cortex-m/tml_cortex_m.c',
     'port/cortex-m/tml_cortex_m.h',
-    'port/cortex-m/tml_libc.c',
     'port/stm32f4/tml_stm32f4.c',
+  ],
+  'rv32-virt': [
+    ...COMMON_TEMPLATES,
+    'port/rv32/string.h',
+    'port/rv32/tml_rv32.c',
+    'port/rv32/tml_rv32.h',
+    'port/rv32-virt/tml_rv32_virt.c',
   ],
 } as const satisfies Record<BoardFacts['family'], readonly string[]>;
 
@@ -66,7 +78,7 @@ export function firmwareTemplates(family: BoardFacts['family']): readonly string
 /** Flags that every source of `board` is compiled with; kernels' tests can measure with the same. */
 export function compilerFlags(board: Pick<BoardFacts, 'cpu'>, optimize: 'speed' | 'size'): readonly string[] {
   return [
-    ...CPU_FLAGS[board.cpu],
+    ...toolchainOf(board.cpu).compile,
     '-std=c99',
     optimize === 'speed' ? '-O2' : '-Os',
     '-ffunction-sections',
@@ -75,18 +87,17 @@ export function compilerFlags(board: Pick<BoardFacts, 'cpu'>, optimize: 'speed' 
   ];
 }
 
-/** A banner names the user's files: only characters that end no comment and continue no line are kept. */
-const plain = (text: string) => text.replace(/[^A-Za-z0-9 ._,:;/+=@()-]/g, '_');
+function familyDefines(board: BoardFacts): Define[] {
+  return board.family === 'stm32f4' ? stm32f4Defines(board) : rv32VirtDefines(board);
+}
 
-function configHeader(request: FirmwareRequest): string {
-  const defines = [
-    ['TML_BOARD_ID', JSON.stringify(request.board.id)],
-    ['TML_LAYER_COUNT', `${Math.max(1, request.model.layers)}u`],
-    ['TML_INPUT_KEPT', request.model.inputKept ? 1 : 0],
-    ...stm32f4Defines(request.board),
+function defines({ board, model }: FirmwareRequest): Define[] {
+  return [
+    ['TML_BOARD_ID', JSON.stringify(board.id)],
+    ['TML_LAYER_COUNT', `${Math.max(1, model.layers)}u`],
+    ['TML_INPUT_KEPT', model.inputKept ? 1 : 0],
+    ...familyDefines(board),
   ];
-  const lines = defines.map(([name, value]) => `#define ${name} ${value}`);
-  return `/* ${plain(request.banner)} */\n#ifndef TML_CONFIG_H\n#define TML_CONFIG_H\n\n${lines.join('\n')}\n\n#endif\n`;
 }
 
 function includeFolders(sources: readonly SourceFile[]): string[] {
@@ -102,7 +113,7 @@ function includeFolders(sources: readonly SourceFile[]): string[] {
  */
 export function renderFirmware(request: FirmwareRequest): FirmwarePlan {
   const sources = [
-    { path: 'tml_config.h', text: configHeader(request) },
+    { path: 'tml_config.h', text: configHeader(request.banner, defines(request)) },
     ...request.templates,
     ...request.modelFiles.map((file) => ({ path: `model/${file.path}`, text: file.text })),
   ];
@@ -110,8 +121,9 @@ export function renderFirmware(request: FirmwareRequest): FirmwarePlan {
   const units = sources.filter((file) => file.path.endsWith('.c')).map((file) => file.path);
   const flagsOf = (path: string) =>
     compilerFlags(request.board, path.startsWith('model/') ? request.optimize : 'size');
+  const { prefix, link } = toolchainOf(request.board.cpu);
   const linkFlags = [
-    ...CPU_FLAGS[request.board.cpu],
+    ...link,
     '-nostdlib',
     '-Wl,--gc-sections',
     '-Wl,--build-id=none',
@@ -119,7 +131,7 @@ export function renderFirmware(request: FirmwareRequest): FirmwarePlan {
     '-T',
     'firmware.ld',
   ];
-  const parts = { units, includes, flagsOf, linkFlags, banner: plain(request.banner) };
+  const parts = { units, includes, flagsOf, linkFlags, banner: plainText(request.banner), prefix };
   return {
     files: [
       ...sources,
@@ -128,24 +140,24 @@ export function renderFirmware(request: FirmwareRequest): FirmwarePlan {
       { path: 'CMakeLists.txt', text: cmakeLists(parts) },
     ],
     compile: units.map((path) => ({
-      tool: 'arm-none-eabi-gcc',
+      tool: `${prefix}gcc`,
       args: [...flagsOf(path), ...includes, '-c', path, '-o', objectOf(path)],
       output: objectOf(path),
       environment: ENVIRONMENT,
     })),
     link: {
-      tool: 'arm-none-eabi-gcc',
+      tool: `${prefix}gcc`,
       args: [...linkFlags, ...units.map(objectOf), '-lgcc', '-o', 'firmware.elf'],
       output: 'firmware.elf',
       environment: ENVIRONMENT,
     },
-    images: [imageRun('binary', 'firmware.bin'), imageRun('ihex', 'firmware.hex')],
+    images: [imageRun(prefix, 'binary', 'firmware.bin'), imageRun(prefix, 'ihex', 'firmware.hex')],
   };
 }
 
-function imageRun(format: string, output: string): ToolRun {
+function imageRun(prefix: string, format: string, output: string): ToolRun {
   return {
-    tool: 'arm-none-eabi-objcopy',
+    tool: `${prefix}objcopy`,
     args: ['-O', format, 'firmware.elf', output],
     output,
     environment: ENVIRONMENT,

@@ -1,8 +1,9 @@
-import { type Board, dataRam } from '../../boards/load.ts';
+import { type Board, dataRam, type Rv32VirtBoard, type Stm32f4Board } from '../../boards/load.ts';
 import { type FlashReport, flashStm32, type Stm32Target } from '../../device/stm32-bootloader/flash-stm32.ts';
 import { listPorts } from '../../device/transport/list-ports.ts';
 import { openTransport } from '../../device/transport/open-transport.ts';
 import type { Transport } from '../../device/transport/transport.ts';
+import { startVirtualRv32, type VirtualRv32 } from '../../device/virtual/start-virtual-rv32.ts';
 import {
   startVirtualStm32,
   type VirtualBoard,
@@ -18,11 +19,13 @@ export interface BoardLink {
   readonly transport: Transport;
   /** Whether tinyml started the board itself, so that nothing is on it yet. */
   readonly isFresh: boolean;
+  /** Puts an image on an emulated board that has no boot loader, if it was started here. */
+  readonly load?: (image: Uint8Array) => Promise<void>;
   close(): Promise<void>;
 }
 
 /** What the flasher has to know of a board's chip. */
-function targetOf({ chip }: Board): Stm32Target {
+function targetOf({ chip }: Stm32f4Board): Stm32Target {
   return {
     chipId: chip.bootloader.chipId,
     flashAddress: chip.flash.origin,
@@ -33,26 +36,46 @@ function targetOf({ chip }: Board): Stm32Target {
 
 export type VirtualChoice = Pick<VirtualStm32Options, 'pty' | 'boot' | 'port' | 'flashFile'>;
 
-/** Starts the emulator of a virtual board; it ends with the command. */
-export async function startVirtualBoard(
-  context: Context,
-  board: Board,
-  choice: VirtualChoice = {},
-): Promise<VirtualBoard> {
+type StartOptions = VirtualChoice & Pick<VirtualStm32Options, 'signal' | 'onNote'>;
+
+function startStm32f4(board: Stm32f4Board, options: StartOptions): Promise<VirtualBoard> {
   const { emulator, chip } = board;
   if (!emulator) throw flashMethodMissing(board.id, ['it is a real board; only virtual ones can be started']);
   const target = targetOf(board);
-  const virtual = await startVirtualStm32({
-    ...choice,
+  return startVirtualStm32({
+    ...options,
     flashBytes: chip.flash.bytes,
     sramBytes: dataRam(chip).bytes,
     chipId: target.chipId,
     sectors: target.sectors,
     qemuBinary: emulator.program,
     qemuMachine: emulator.machine,
+  });
+}
+
+function startRv32({ emulator, chip }: Rv32VirtBoard, options: StartOptions): Promise<VirtualRv32> {
+  return startVirtualRv32({
+    ...options,
+    flashAddress: chip.flash.origin,
+    flashBytes: chip.flash.bytes,
+    qemuBinary: emulator.program,
+    qemuMachine: emulator.machine,
+  });
+}
+
+/** Starts the emulator of a virtual board; it ends with the command. */
+export async function startVirtualBoard(
+  context: Context,
+  board: Board,
+  choice: VirtualChoice = {},
+): Promise<VirtualBoard & Partial<Pick<VirtualRv32, 'load'>>> {
+  const options: StartOptions = {
+    ...choice,
     signal: context.lifetime.signal,
     onNote: (text) => context.output.detail(`${board.id}: ${text}`),
-  });
+  };
+  const virtual =
+    board.family === 'stm32f4' ? await startStm32f4(board, options) : await startRv32(board, options);
   context.lifetime.onEnd(() => virtual.close());
   return virtual;
 }
@@ -90,6 +113,7 @@ export async function openBoard(
     board,
     transport,
     isFresh,
+    ...(virtual?.load ? { load: virtual.load } : {}),
     async close() {
       withdraw();
       await transport.close();
@@ -113,15 +137,29 @@ export async function withBoard<T>(
   }
 }
 
-/** Writes an image through the boot loader and reads it back. */
-export function flashBoard(
+/** What is known of an image's way onto any board. */
+export type ImageReport = Pick<
+  FlashReport,
+  'imageBytes' | 'bytesWritten' | 'bytesKept' | 'bytesVerified' | 'elapsedMs'
+>;
+
+async function loadImage(load: NonNullable<BoardLink['load']>, image: Uint8Array): Promise<ImageReport> {
+  const began = performance.now();
+  await load(image);
+  const bytes = { imageBytes: image.length, bytesWritten: image.length, bytesVerified: image.length };
+  return { ...bytes, bytesKept: 0, elapsedMs: performance.now() - began };
+}
+
+/** Writes an image through the boot loader, or into the emulator where there is none, and reads it back. */
+export async function flashBoard(
   context: Context,
   link: BoardLink,
   image: Uint8Array,
   progress: Progress,
-): Promise<FlashReport> {
-  const { board, transport } = link;
-  if (!board.flash.some(({ method }) => method === 'stm32-uart')) {
+): Promise<ImageReport> {
+  const { board, transport, load } = link;
+  if (load) return loadImage(load, image);
+  if (board.family !== 'stm32f4' || !board.flash.some(({ method }) => method === 'stm32-uart')) {
     throw flashMethodMissing(
       board.id,
       board.flash.map(({ how }) => how),

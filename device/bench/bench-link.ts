@@ -2,7 +2,7 @@ import { badAnswer, boardCrashed, boardRestarted, boardStuck, requestRefused } f
 import type { Transport } from '../transport/transport.ts';
 import { BodyReader } from './body-reader.ts';
 import { isCrash, parseCrash } from './crash.ts';
-import { ANSWER_BIT, CRASH, encodeFrame, type Frame, FrameDecoder, READY, REFUSED } from './frames.ts';
+import { ANSWER_BIT, encodeFrame, type Frame, FrameDecoder, READY, REFUSED } from './frames.ts';
 
 const REASONS = new Map([
   [1, 'it does not know the request'],

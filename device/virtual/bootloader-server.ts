@@ -18,13 +18,14 @@ const WRITE_UNPROTECT = 0x73;
 const READ_PROTECT = 0x82;
 const READ_UNPROTECT = 0x92;
 
+/** Major and minor number, as in an STM32F405 (AN2606). */
+const VERSION = 0x31;
+
 /** AN3155 table 2: all that a read-protected chip still does. */
 const ALLOWED_WHEN_PROTECTED = new Set([GET, GET_VERSION, GET_ID, READ_UNPROTECT]);
 
 export interface BootloaderServerOptions {
   readonly chipId: number;
-  /** Major and minor number in two digits; 0x31, as in an STM32F405, when not given. */
-  readonly version?: number;
   /** Which erase command there is; the STM32F4 has the extended one only. */
   readonly erase?: 'extended' | 'plain';
   /** Called after a Go to the start of the flash was acknowledged. */
@@ -113,11 +114,11 @@ export class BootloaderServer {
 
   private get(): undefined {
     const codes = [...this.commands.keys()];
-    this.say(codes.length, this.options.version ?? 0x31, ...codes, ACK);
+    this.say(codes.length, VERSION, ...codes, ACK);
   }
 
   private getVersion(): undefined {
-    this.say(this.options.version ?? 0x31, 0, 0, ACK);
+    this.say(VERSION, 0, 0, ACK);
   }
 
   private getId(): undefined {

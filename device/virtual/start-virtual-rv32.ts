@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { flashFileRefused, imageTooLarge } from '../errors.ts';
 import { requireQemu } from './qemu-process.ts';
 import { Rv32Board } from './rv32-board.ts';
@@ -26,9 +26,11 @@ export interface VirtualRv32 extends VirtualBoard {
 function writeImage(file: string, image: Uint8Array): void {
   try {
     writeFileSync(file, image);
+    if (readFileSync(file).equals(image)) return;
   } catch (error) {
     throw flashFileRefused(file, error instanceof Error ? error.message : String(error));
   }
+  throw flashFileRefused(file, 'it does not hold what was written');
 }
 
 /**

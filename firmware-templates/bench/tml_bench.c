@@ -16,7 +16,6 @@
 #define REQUEST_HASHES 0x07
 #define REQUEST_MEMORY 0x08
 #define ANSWER_BIT 0x80
-#define FRAME_CRASH 0xF0
 #define FRAME_READY 0xF1
 #define FRAME_REFUSED 0xFF
 
@@ -415,7 +414,7 @@ void tml_bench_start(const struct tml_port *port, const struct tml_model *model)
 
 void tml_bench_crash(const struct tml_port *port, const uint32_t registers[TML_CRASH_WORDS])
 {
-	begin(FRAME_CRASH, 0);
+	begin(TML_CRASH_FRAME, 0);
 	for (uint32_t i = 0; i < TML_CRASH_WORDS; i++)
 		add(registers[i], 4);
 	send(port);

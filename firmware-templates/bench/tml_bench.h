@@ -5,7 +5,13 @@
 #include "tml_model.h"
 #include "tml_port.h"
 
-/* Registers of a crash frame: pc lr psr sp cfsr hfsr mmfar bfar r0 r1 r2 r3 r12. */
+/* A crash frame and its registers: pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0 of a RISC-V core,
+ * pc lr psr sp cfsr hfsr mmfar bfar r0 r1 r2 r3 r12 of a Cortex-M. */
+#ifdef __riscv
+#define TML_CRASH_FRAME 0xF2
+#else
+#define TML_CRASH_FRAME 0xF0
+#endif
 #define TML_CRASH_WORDS 13
 
 /* What the generated model.c defines. */

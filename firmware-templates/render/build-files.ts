@@ -4,6 +4,8 @@ export interface BuildParts {
   readonly flagsOf: (path: string) => readonly string[];
   readonly linkFlags: readonly string[];
   readonly banner: string;
+  /** What the names of the compiler and its companions begin with. */
+  readonly prefix: string;
 }
 
 /** Groups of sources that share their flags, in order of first appearance. */
@@ -27,7 +29,7 @@ export function makefile(parts: BuildParts): string {
       `${objectOf(path)}: ${path} tml_config.h | build\n\t$(CROSS)gcc ${parts.flagsOf(path).join(' ')} ${parts.includes.join(' ')} -c $< -o $@`,
   );
   return `# ${parts.banner}
-CROSS ?= arm-none-eabi-
+CROSS ?= ${parts.prefix}
 OBJECTS = ${objects.join(' \\\n\t')}
 
 all: firmware.bin firmware.hex
@@ -69,7 +71,7 @@ target_include_directories(tinyml_${index} PRIVATE ${folders})`,
   return `# ${parts.banner}
 cmake_minimum_required(VERSION 3.16)
 set(CMAKE_SYSTEM_NAME Generic)
-set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+set(CMAKE_C_COMPILER ${parts.prefix}gcc)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 project(firmware C)
 
@@ -80,7 +82,7 @@ target_link_options(firmware.elf PRIVATE ${parts.linkFlags.map(fromSourceFolder)
 target_link_libraries(firmware.elf PRIVATE gcc)
 set_target_properties(firmware.elf PROPERTIES LINK_DEPENDS \${CMAKE_SOURCE_DIR}/firmware.ld)
 add_custom_command(TARGET firmware.elf POST_BUILD
-  COMMAND arm-none-eabi-objcopy -O binary firmware.elf firmware.bin
-  COMMAND arm-none-eabi-objcopy -O ihex firmware.elf firmware.hex)
+  COMMAND ${parts.prefix}objcopy -O binary firmware.elf firmware.bin
+  COMMAND ${parts.prefix}objcopy -O ihex firmware.elf firmware.hex)
 `;
 }

@@ -12,13 +12,15 @@ export interface MemoryRegion {
 
 export type UartName = 'usart1' | 'usart2' | 'usart3' | 'usart6';
 
-/** What the firmware has to know of a board and its chip; plain data, whoever it comes from. */
-export interface BoardFacts {
+interface Memories {
   readonly id: string;
-  readonly family: 'stm32f4';
-  readonly cpu: 'cortex-m4f';
   readonly flash: MemoryRegion;
   readonly ram: MemoryRegion;
+}
+
+export interface Stm32f4Facts extends Memories {
+  readonly family: 'stm32f4';
+  readonly cpu: 'cortex-m4f';
   readonly clock: ClockFacts;
   readonly uart: {
     readonly name: UartName;
@@ -33,6 +35,19 @@ export interface BoardFacts {
   /** Ticks a second of an emulated counter; the real one follows the core clock. */
   readonly tickHz: number | undefined;
 }
+
+/** QEMU's `virt` machine with a 32-bit core. */
+export interface Rv32VirtFacts extends Memories {
+  readonly family: 'rv32-virt';
+  readonly cpu: 'rv32imc';
+  /** Told to the host; the machine has no clock of its own. */
+  readonly clockHz: number;
+  /** Instructions in a second of the emulator's time. */
+  readonly tickHz: number;
+}
+
+/** What the firmware has to know of a board and its chip; plain data, whoever it comes from. */
+export type BoardFacts = Stm32f4Facts | Rv32VirtFacts;
 
 export interface ClockFacts {
   /** Frequency at the oscillator pins, 0 when nothing is there. A multiple of 1 MHz. */

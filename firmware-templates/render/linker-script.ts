@@ -5,7 +5,7 @@ const region = (name: string, mode: string, { origin, bytes }: MemoryRegion) =>
   `  ${name} (${mode}) : ORIGIN = ${hex(origin)}, LENGTH = ${bytes}`;
 
 /**
- * The linker script of a Cortex-M image that runs from flash. The stack takes the lowest addresses of RAM: it
+ * The linker script of an image that runs from flash. The stack takes the lowest addresses of RAM: it
  * grows down, so that an overflow leaves RAM and faults instead of running into data.
  */
 export function linkerScript(board: BoardFacts, stackBytes: number): string {
@@ -58,7 +58,7 @@ SECTIONS
   } > RAM
 
   /DISCARD/ : {
-    *(.ARM.exidx* .ARM.extab*)
+    *(.ARM.exidx* .ARM.extab* .eh_frame*)
   }
 }
 `;

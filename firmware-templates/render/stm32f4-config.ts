@@ -1,6 +1,5 @@
-import type { BoardFacts, ClockFacts, Pin, UartName } from './facts.ts';
-
-type Define = readonly [name: string, value: string | number];
+import type { Define } from './config-header.ts';
+import type { ClockFacts, Pin, Stm32f4Facts, UartName } from './facts.ts';
 
 /** Base address, interrupt, and where its clock is enabled (RM0090 2.3, 7.3.13 and 7.3.14, 12.2). */
 const UARTS: Record<UartName, { base: number; interrupt: number; bus: 1 | 2; bit: number }> = {
@@ -59,7 +58,7 @@ function pinDefines(prefix: string, pin: Pin): Define[] {
   ];
 }
 
-function uartDefines(board: BoardFacts): Define[] {
+function uartDefines(board: Stm32f4Facts): Define[] {
   const uart = UARTS[board.uart.name];
   const divider = uart.bus === 1 ? board.clock.apb1Divider : board.clock.apb2Divider;
   return [
@@ -75,7 +74,7 @@ function uartDefines(board: BoardFacts): Define[] {
   ];
 }
 
-function ledDefines(led: BoardFacts['led']): Define[] {
+function ledDefines(led: Stm32f4Facts['led']): Define[] {
   if (!led) return [];
   // BSRR sets a pin with its lower half and resets it with its upper one.
   return [
@@ -84,7 +83,7 @@ function ledDefines(led: BoardFacts['led']): Define[] {
   ];
 }
 
-function counterDefines(board: BoardFacts): Define[] {
+function counterDefines(board: Stm32f4Facts): Define[] {
   if (board.counter === 'cycles') return [['TML_TICK', 'TML_TICK_CYCLE']];
   return [
     ['TML_TICK', 'TML_TICK_INSTRUCTION'],
@@ -93,7 +92,7 @@ function counterDefines(board: BoardFacts): Define[] {
 }
 
 /** The lines of tml_config.h that port/stm32f4 reads. */
-export function stm32f4Defines(board: BoardFacts): Define[] {
+export function stm32f4Defines(board: Stm32f4Facts): Define[] {
   return [
     ...clockDefines(board.clock),
     ...uartDefines(board),

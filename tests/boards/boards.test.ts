@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type Board, boardIds, dataRam, listBoards, loadBoard, readBoard } from '../../boards/load.ts';
+import { boardIds, dataRam, listBoards, loadBoard, readBoard, type Stm32f4Board } from '../../boards/load.ts';
 
 const MHZ = 1_000_000;
-const boards = listBoards();
+const boards = listBoards().filter((board) => board.family === 'stm32f4');
 
 /** Highest frequencies in MHz: core, APB1, APB2 (data sheets, general operating conditions). */
 const LIMITS = new Map([
@@ -24,7 +24,7 @@ const CHIPS = new Map([
   ['stm32f446re', [0x421, 512, 128]],
 ]);
 
-describe.each(boards.map((board): [string, Board] => [board.id, board]))('%s', (id, board) => {
+describe.each(boards.map((board): [string, Stm32f4Board] => [board.id, board]))('%s', (id, board) => {
   const { chip } = board;
 
   it('is filed under its own id', () => {
@@ -63,6 +63,23 @@ describe.each(boards.map((board): [string, Board] => [board.id, board]))('%s', (
       const real = hz / Math.round(hz / board.serial.baud);
       expect(Math.abs(real / board.serial.baud - 1)).toBeLessThan(0.02);
     }
+  });
+});
+
+describe('virtual-rv32imc', () => {
+  const board = loadBoard('virtual-rv32imc');
+
+  it('has RAM right behind its flash, so that a stack that runs over meets what cannot be written', () => {
+    const { flash } = board.chip;
+    expect(dataRam(board.chip).origin).toBe(flash.origin + flash.bytes);
+  });
+
+  it('is refused with the fields of another family', () => {
+    const { chip, family: _family, ...file } = board;
+    const page = { ...file, chip: chip.id, clock: { source: 'internal' } };
+    expect(() => readBoard(JSON.stringify(page), 'mine.json')).toThrowError(
+      'mine.json: /clock: is not a field of board files',
+    );
   });
 });
 

@@ -10,17 +10,26 @@ export interface Running {
   readonly stop: () => Promise<void>;
 }
 
+/** Program, machine and where its flash is, of each emulated board. */
+const EMULATORS = {
+  'virtual-stm32f405': ['qemu-system-arm', '0x08000000', '-M', 'netduinoplus2'],
+  'virtual-rv32imc': ['qemu-system-riscv32', '0x80000000', '-M', 'virt', '-bios', 'none'],
+} as const;
+
+export type Emulated = keyof typeof EMULATORS;
+
 /** Boots `folder`/firmware.bin. QEMU connects to us before it starts, so that the ready frame is seen. */
-export async function boot(folder: string): Promise<Running> {
+export async function boot(folder: string, id: Emulated = 'virtual-stm32f405'): Promise<Running> {
+  const [program, address, ...machine] = EMULATORS[id];
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const child = spawn(
-    'qemu-system-arm',
+    program,
     // biome-ignore format: one option a line
     [
-      '-M', 'netduinoplus2', '-display', 'none', '-monitor', 'none', '-icount', 'shift=0',
-      '-device', `loader,file=${join(folder, 'firmware.bin')},addr=0x08000000`,
+      ...machine, '-display', 'none', '-monitor', 'none', '-icount', 'shift=0',
+      '-device', `loader,file=${join(folder, 'firmware.bin')},addr=${address},force-raw=on`,
       '-serial', `tcp:127.0.0.1:${port},nodelay=on`,
     ],
     { stdio: 'ignore' },

@@ -1,24 +1,30 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { functionAt, readElf } from '../../firmware-templates/elf.ts';
 import { buildPlan, tinyPlan } from './build-firmware.ts';
-import { boot } from './emulator.ts';
+import { boot, type Emulated } from './emulator.ts';
 
-const NAMES = 'pc lr psr sp cfsr hfsr mmfar bfar r0 r1 r2 r3 r12'.split(' ');
+/** Type and registers of each board's crash frame. */
+const FORMS = {
+  'virtual-stm32f405': [0xf0, 'pc lr psr sp cfsr hfsr mmfar bfar r0 r1 r2 r3 r12'.split(' ')],
+  'virtual-rv32imc': [0xf2, 'pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0'.split(' ')],
+} as const satisfies Record<Emulated, unknown>;
 
 /** Runs an inference that executes `fault`, C text; returns the crash frames' registers and the function at pc. */
-async function crash(fault: string) {
-  const folder = buildPlan(tinyPlan('virtual-stm32f405', `#define FAULT ${fault}\n`));
-  const board = await boot(folder);
+async function crash(fault: string, id: Emulated = 'virtual-stm32f405') {
+  const [type, names] = FORMS[id];
+  const folder = buildPlan(tinyPlan(id, `#define FAULT ${fault}\n`));
+  const board = await boot(folder, id);
   try {
     expect((await board.client.next())?.type).toBe(0xf1);
     const frame = await board.client.ask(3, Buffer.alloc(8), 0);
-    expect(frame.type).toBe(0xf0);
+    expect(frame.type).toBe(type);
     board.client.write(Buffer.from([0x55]));
     expect(await board.client.next(), 'the crash is told again to whoever asks').toEqual(frame);
     const registers = Object.fromEntries(
-      NAMES.map((name, index) => [name, frame.body.readUInt32LE(index * 4)]),
+      names.map((name, index) => [name, frame.body.readUInt32LE(index * 4)]),
     );
     const elf = readElf(readFileSync(join(folder, 'firmware.elf')));
     return { registers, at: functionAt(elf, registers['pc']!), elf };
@@ -29,6 +35,9 @@ async function crash(fault: string) {
 }
 
 const REGISTERS = `"movw r0, #0x1111\\n\\tmovw r1, #0x2222\\n\\tmov r2, #0x60000000\\n\\tmovw r3, #0x4444\\n\\tmovw r12, #0x5555\\n\\t"`;
+
+const RECURSION =
+  'static int deep(int n) { volatile char b[64]; b[n & 63] = 1; return n ? deep(n - 1) + b[n & 31] : 0; }';
 
 describe('a fault on the board', () => {
   it('tells the registers of a read from nowhere', async () => {
@@ -65,10 +74,46 @@ describe('a fault on the board', () => {
   });
 
   it('notices a stack that runs over, and still answers', async () => {
-    const recursion =
-      'static int deep(int n) { volatile char b[64]; b[n & 63] = 1; return n ? deep(n - 1) + b[n & 31] : 0; }';
-    const { registers } = await crash(`(void)deep(1000)\n${recursion}`);
+    const { registers } = await crash(`(void)deep(1000)\n${RECURSION}`);
     expect(registers['sp'], 'below RAM').toBeLessThan(0x20000000);
     expect(registers['cfsr']! & 0x1010, 'stacking error').not.toBe(0);
+  });
+});
+
+const hasRiscV = ['riscv64-unknown-elf-gcc', 'qemu-system-riscv32'].every(
+  (name) => !spawnSync(name, ['--version']).error,
+);
+
+describe.skipIf(!hasRiscV)('a trap on the RISC-V board (skipped without compiler or emulator)', () => {
+  const trap = (fault: string) => crash(fault, 'virtual-rv32imc');
+  const asm = (text: string) =>
+    `__asm__ volatile("${text}" ::: "a0", "a1", "a2", "a3", "a4", "a5", "t0", "memory")`;
+
+  it('tells the registers of a read from nowhere', async () => {
+    const load = [1, 2, 3, 4, 5].map((n) => `li a${n}, ${0x1111 * n}; `).join('');
+    const { registers, at, elf } = await trap(asm(`li t0, 0x7777; ${load}li a0, 0x90000000; lw a0, 4(a0)`));
+    expect(registers).toMatchObject({ mcause: 5, mtval: 0x90000004, a0: 0x90000000, t0: 0x7777 });
+    expect(registers).toMatchObject({ a1: 0x1111, a2: 0x2222, a3: 0x3333, a4: 0x4444, a5: 0x5555 });
+    expect(at).toBe('invoke');
+    expect(functionAt(elf, registers['ra']!)).toBe('time_of');
+    expect(registers['sp']).toBeGreaterThan(0x80100e00);
+    expect(registers['sp']).toBeLessThanOrEqual(0x80101000);
+    expect(registers['mstatus']! & 0x1800, 'in machine mode before').toBe(0x1800);
+  });
+
+  it.each([
+    ['an illegal instruction', asm('.half 0'), { mcause: 2 }],
+    ['a write through a null pointer', asm('sw a0, 0(zero)'), { mcause: 7, mtval: 0 }],
+    ['a write into flash', asm('la a0, invoke; sw a0, 0(a0)'), { mcause: 7 }],
+    ['a read behind RAM', asm('li a0, 0x80140000; lw a0, 0(a0)'), { mcause: 5, mtval: 0x80140000 }],
+    ['a jump into RAM', '((void (*)(void))0x80102000)()', { mcause: 1, pc: 0x80102000 }],
+  ])('tells %s', async (_, fault, expected) => {
+    expect((await trap(fault)).registers).toMatchObject(expected);
+  });
+
+  it('notices a stack that runs over, and still answers', async () => {
+    const { registers } = await trap(`(void)deep(1000)\n${RECURSION}`);
+    expect(registers['mcause']).toBe(7);
+    expect(registers['mtval'], 'below RAM').toBeLessThan(0x80100000);
   });
 });

@@ -1,111 +1,137 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { elfSizes } from '../../firmware-templates/elf-sizes.ts';
 import { frameBytes } from './bench-client.ts';
 import { buildPlan, tinyPlan } from './build-firmware.ts';
-import { boot, type Running } from './emulator.ts';
+import { boot, type Emulated, type Running } from './emulator.ts';
 import { randomSource } from './random.ts';
 
 const u32 = (bytes: Buffer, index: number) => bytes.readUInt32LE(index * 4);
 const INPUT = Buffer.from(Array.from({ length: 16 }, (_, index) => index * 3));
 
-describe('the benchmark firmware on the emulated board', () => {
-  let folder: string;
-  let board: Running;
+interface Emulation {
+  readonly id: Emulated;
+  readonly clockHz: number;
+  readonly present: boolean;
+}
 
-  beforeAll(async () => {
-    folder = buildPlan(tinyPlan('virtual-stm32f405'));
-    board = await boot(folder);
-  });
-  afterAll(async () => {
-    await board?.stop();
-    rmSync(folder, { recursive: true });
-  });
+const installed = (...programs: string[]) => programs.every((name) => !spawnSync(name, ['--version']).error);
 
-  async function infer(run: number): Promise<bigint> {
-    await board.client.ask(2, Buffer.concat([Buffer.alloc(5), INPUT]));
-    const request = Buffer.alloc(8);
-    request.writeUInt32LE(run);
-    return (await board.client.ask(3, request)).body.readBigUInt64LE(8);
-  }
-
-  async function layerTicks(run: number): Promise<number[]> {
-    const number = Buffer.alloc(4);
-    number.writeUInt32LE(run);
-    await board.client.ask(5, number);
-    const { body } = await board.client.ask(6, Buffer.from([0, 0, 4, 0]));
-    return [1, 2, 3, 4].map((index) => u32(body, index));
-  }
-
-  it('says ready after reset, and hello with the same facts', async () => {
-    const ready = await board.client.next();
-    expect(ready?.type).toBe(0xf1);
-    const hello = await board.client.ask(1);
-    expect(hello.type).toBe(0x81);
-    expect(hello.body).toEqual(ready?.body);
-    expect(hello.body.subarray(0, 4)).toEqual(Buffer.from([1, 0, 1, 0]));
-    expect(u32(hello.body, 1)).toBe(1_000_000_000);
+const EMULATIONS: readonly Emulation[] = [
+  {
+    id: 'virtual-stm32f405',
     // The emulator has no RCC: the clock set-up gives up its waits and stays on the internal oscillator.
-    expect(u32(hello.body, 2)).toBe(16_000_000);
-    expect(hello.body.subarray(-17).toString()).toBe('virtual-stm32f405');
-  });
+    clockHz: 16_000_000,
+    present: installed('arm-none-eabi-gcc', 'qemu-system-arm'),
+  },
+  {
+    id: 'virtual-rv32imc',
+    clockHz: 160_000_000,
+    present: installed('riscv64-unknown-elf-gcc', 'qemu-system-riscv32'),
+  },
+];
 
-  it('counts the same instructions in every run', async () => {
-    const counts = new Set<bigint>();
-    for (let run = 1; run <= 20; run++) counts.add(await infer(run));
-    expect(counts.size).toBe(1);
-  });
+for (const { id, clockHz, present } of EMULATIONS)
+  describe.skipIf(!present)(
+    `the benchmark firmware on ${id} (skipped without its compiler or emulator)`,
+    () => {
+      let folder: string;
+      let board: Running;
 
-  it('counts exactly the instructions of a layer beyond an empty function', async () => {
-    // mov, then 1000 times subs and bne, then bx; the empty function has the bx as well.
-    expect((await layerTicks(1))[2]).toBe(1 + 2 * 1000);
-  });
+      beforeAll(async () => {
+        folder = buildPlan(tinyPlan(id));
+        board = await boot(folder, id);
+      });
+      afterAll(async () => {
+        await board?.stop();
+        rmSync(folder, { recursive: true });
+      });
 
-  it('profiles layers that sum up to the whole', async () => {
-    const layers = await layerTicks(2);
-    const sum = layers.reduce((total, ticks) => total + ticks, 0);
-    const whole = Number(await infer(99));
-    expect(Math.abs(sum - whole)).toBeLessThan(4 * layers.length);
-  });
+      async function infer(run: number): Promise<bigint> {
+        await board.client.ask(2, Buffer.concat([Buffer.alloc(5), INPUT]));
+        const request = Buffer.alloc(8);
+        request.writeUInt32LE(run);
+        return (await board.client.ask(3, request)).body.readBigUInt64LE(8);
+      }
 
-  it('reads the output of the loaded input', async () => {
-    await infer(5);
-    const { body } = await board.client.ask(4, Buffer.from([0, 0, 0, 0, 0, 8, 0]));
-    const weight = (index: number) => (index % 2 ? -index - 1 : index + 1);
-    const scaled = [...INPUT].map((value, index) => value * weight(index));
-    const expected = Array.from(
-      { length: 8 },
-      (_, index) => (scaled[index]! + scaled[index + 8]! + 42) & 0xff,
-    );
-    expect([...body]).toEqual(expected);
-  });
+      async function layerTicks(run: number): Promise<number[]> {
+        const number = Buffer.alloc(4);
+        number.writeUInt32LE(run);
+        await board.client.ask(5, number);
+        const { body } = await board.client.ask(6, Buffer.from([0, 0, 4, 0]));
+        return [1, 2, 3, 4].map((index) => u32(body, index));
+      }
 
-  it('tells the memory that the linker gave it, and a plausible stack', async () => {
-    const { body } = await board.client.ask(8);
-    const sizes = elfSizes(readFileSync(join(folder, 'firmware.elf')));
-    expect(u32(body, 0)).toBe(sizes.ram.static);
-    expect(u32(body, 1)).toBe(sizes.ram.arena);
-    expect(u32(body, 2)).toBe(4096);
-    expect(u32(body, 3)).toBeGreaterThan(60);
-    expect(u32(body, 3)).toBeLessThan(400);
-    expect(u32(body, 4)).toBe(readFileSync(join(folder, 'firmware.bin')).length);
-    expect(u32(body, 4)).toBe(sizes.image);
-  });
+      it('says ready after reset, and hello with the same facts', async () => {
+        const ready = await board.client.next();
+        expect(ready?.type).toBe(0xf1);
+        const hello = await board.client.ask(1);
+        expect(hello.type).toBe(0x81);
+        expect(hello.body).toEqual(ready?.body);
+        expect(hello.body.subarray(0, 4)).toEqual(Buffer.from([1, 0, 1, 0]));
+        expect(u32(hello.body, 1)).toBe(1_000_000_000);
+        expect(u32(hello.body, 2)).toBe(clockHz);
+        expect(hello.body.subarray(-id.length).toString()).toBe(id);
+      });
 
-  it('loses no byte of the longest frames, sent back to back', async () => {
-    const junk = frameBytes(2, 200, Buffer.alloc(1024, 0x55));
-    board.client.write(Buffer.concat([junk, junk, junk, frameBytes(1, 201, Buffer.alloc(0))]));
-    const types = [];
-    for (let index = 0; index < 4; index++) types.push((await board.client.next())?.type);
-    expect(types).toEqual([0xff, 0xff, 0xff, 0x81]);
-  });
+      it('counts the same instructions in every run', async () => {
+        const counts = new Set<bigint>();
+        for (let run = 1; run <= 20; run++) counts.add(await infer(run));
+        expect(counts.size).toBe(1);
+      });
 
-  it('answers after seeded noise', async () => {
-    const random = randomSource(7);
-    const noise = Buffer.from(Array.from({ length: 20_000 }, () => random(256)));
-    board.client.write(Buffer.concat([noise, Buffer.from([0])]));
-    const hello = await board.client.ask(1, Buffer.alloc(0), 250);
-    expect(hello.type).toBe(0x81);
-  });
-});
+      it('counts exactly the instructions of a layer beyond an empty function', async () => {
+        // mov, then 1000 times subs and bne, then bx; the empty function has the bx as well.
+        expect((await layerTicks(1))[2]).toBe(1 + 2 * 1000);
+      });
+
+      it('profiles layers that sum up to the whole', async () => {
+        const layers = await layerTicks(2);
+        const sum = layers.reduce((total, ticks) => total + ticks, 0);
+        const whole = Number(await infer(99));
+        expect(Math.abs(sum - whole)).toBeLessThan(4 * layers.length);
+      });
+
+      it('reads the output of the loaded input', async () => {
+        await infer(5);
+        const { body } = await board.client.ask(4, Buffer.from([0, 0, 0, 0, 0, 8, 0]));
+        const weight = (index: number) => (index % 2 ? -index - 1 : index + 1);
+        const scaled = [...INPUT].map((value, index) => value * weight(index));
+        const expected = Array.from(
+          { length: 8 },
+          (_, index) => (scaled[index]! + scaled[index + 8]! + 42) & 0xff,
+        );
+        expect([...body]).toEqual(expected);
+      });
+
+      it('tells the memory that the linker gave it, and a plausible stack', async () => {
+        const { body } = await board.client.ask(8);
+        const sizes = elfSizes(readFileSync(join(folder, 'firmware.elf')));
+        expect(u32(body, 0)).toBe(sizes.ram.static);
+        expect(u32(body, 1)).toBe(sizes.ram.arena);
+        expect(u32(body, 2)).toBe(4096);
+        expect(u32(body, 3)).toBeGreaterThan(60);
+        expect(u32(body, 3)).toBeLessThan(400);
+        expect(u32(body, 4)).toBe(readFileSync(join(folder, 'firmware.bin')).length);
+        expect(u32(body, 4)).toBe(sizes.image);
+      });
+
+      it('loses no byte of the longest frames, sent back to back', async () => {
+        const junk = frameBytes(2, 200, Buffer.alloc(1024, 0x55));
+        board.client.write(Buffer.concat([junk, junk, junk, frameBytes(1, 201, Buffer.alloc(0))]));
+        const types = [];
+        for (let index = 0; index < 4; index++) types.push((await board.client.next())?.type);
+        expect(types).toEqual([0xff, 0xff, 0xff, 0x81]);
+      });
+
+      it('answers after seeded noise', async () => {
+        const random = randomSource(7);
+        const noise = Buffer.from(Array.from({ length: 20_000 }, () => random(256)));
+        board.client.write(Buffer.concat([noise, Buffer.from([0])]));
+        const hello = await board.client.ask(1, Buffer.alloc(0), 250);
+        expect(hello.type).toBe(0x81);
+      });
+    },
+  );

@@ -16,14 +16,6 @@
 #define DWT_CTRL TML_REGISTER(0xE0001000u)
 #define DWT_CYCCNT TML_REGISTER(0xE0001004u)
 
-#define STACK_PAINT 0xA5A5A5A5u
-
-/* Addresses made by the linker script. */
-extern uint32_t tml_stack_low[], tml_stack_top[];
-extern uint32_t tml_data_start[], tml_data_end[], tml_data_image[];
-extern uint32_t tml_bss_start[], tml_bss_end[];
-extern uint32_t tml_flash_start[], tml_flash_end[];
-
 void tml_reset(void);
 void tml_fault_entry(void);
 void tml_fault(const uint32_t *frame, uint32_t exception_return);
@@ -45,25 +37,11 @@ __attribute__((section(".vectors"), used)) const struct vectors tml_vectors = {
 	},
 };
 
-static uint32_t bytes_between(const uint32_t *from, const uint32_t *to)
-{
-	return (uint32_t)((uintptr_t)to - (uintptr_t)from);
-}
-
-/* Volatile, or the compiler would make it a call of memset, whose own frame would be painted over. */
-static void paint_stack(void)
-{
-	uint32_t *here;
-	__asm__ volatile("mov %0, sp" : "=r"(here));
-	for (volatile uint32_t *word = tml_stack_low; word < here; word++)
-		*word = STACK_PAINT;
-}
-
 void tml_reset(void)
 {
-	paint_stack();
-	memcpy(tml_data_start, tml_data_image, bytes_between(tml_data_start, tml_data_end));
-	memset(tml_bss_start, 0, bytes_between(tml_bss_start, tml_bss_end));
+	uint32_t *stack_pointer;
+	__asm__ volatile("mov %0, sp" : "=r"(stack_pointer));
+	tml_image_start(stack_pointer);
 	VTOR = (uint32_t)(uintptr_t)&tml_vectors; /* a boot loader that jumps here leaves its own */
 #ifdef __ARM_FP
 	CPACR |= 0xFu << 20; /* full access to CP10 and CP11 */
@@ -101,7 +79,7 @@ void tml_fault(const uint32_t *frame, uint32_t exception_return)
 	registers[5] = HFSR;
 	registers[6] = MMFAR;
 	registers[7] = BFAR;
-	if (frame >= tml_stack_low && frame < tml_stack_top && bytes_between(frame, tml_stack_top) >= 32) {
+	if (frame >= tml_stack_low && frame < tml_stack_top && tml_bytes_between(frame, tml_stack_top) >= 32) {
 		registers[0] = frame[6];
 		registers[1] = frame[5];
 		registers[2] = frame[7];
@@ -121,20 +99,4 @@ void tml_cycle_counter_start(void)
 	DEMCR |= 1u << 24; /* TRCENA */
 	DWT_CYCCNT = 0;
 	DWT_CTRL |= 1u; /* CYCCNTENA */
-}
-
-static uint32_t stack_used(void)
-{
-	const uint32_t *word = tml_stack_low;
-	while (word < tml_stack_top && *word == STACK_PAINT)
-		word++;
-	return bytes_between(word, tml_stack_top);
-}
-
-void tml_memory_figures(struct tml_memory *memory)
-{
-	memory->static_bytes = bytes_between(tml_data_start, tml_data_end) + bytes_between(tml_bss_start, tml_bss_end);
-	memory->stack_size = bytes_between(tml_stack_low, tml_stack_top);
-	memory->stack_used = stack_used();
-	memory->image_bytes = bytes_between(tml_flash_start, tml_flash_end);
 }

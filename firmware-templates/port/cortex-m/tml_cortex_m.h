@@ -1,13 +1,10 @@
-/* Start-up, faults and stack measurement of a Cortex-M3, M4 or M7, for the chip family's port. */
+/* Start-up and faults of a Cortex-M3, M4 or M7, for the chip family's port. */
 #ifndef TML_CORTEX_M_H
 #define TML_CORTEX_M_H
 
 #include <stdint.h>
 
-#include "tml_port.h"
-
-/* Peripheral registers are plain memory at fixed addresses. */
-#define TML_REGISTER(address) (*(volatile uint32_t *)(address))
+#include "tml_image.h"
 
 /* The family's part: called from the start-up code and the vector table. */
 void tml_main(void);
@@ -16,7 +13,6 @@ void tml_crashed(uint32_t *registers); /* TML_CRASH_WORDS of them; does not retu
 
 void tml_interrupt_enable(uint32_t number);
 void tml_cycle_counter_start(void);
-void tml_memory_figures(struct tml_memory *memory);
 
 static inline void tml_interrupts_off(void)
 {
