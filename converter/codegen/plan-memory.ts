@@ -18,22 +18,24 @@ export interface MemoryPlan {
 
 export const roundUp = (bytes: number, alignment: number) => Math.ceil(bytes / alignment) * alignment;
 
-function overlaps(a: Buffer, b: Buffer): boolean {
-  return a.first <= b.last && b.first <= a.last;
-}
-
 interface Peak {
   readonly bytes: number;
   readonly step: number;
 }
 
-/** The step with the most live bytes. Lives change only where a buffer begins, so those steps are enough. */
+/** The step with the most live bytes: a sweep over the steps where lives begin and end. */
 function peakOf(buffers: readonly Buffer[], alignment: number): Peak {
+  const change = new Map<number, number>();
+  for (const { bytes, first, last } of buffers) {
+    const size = roundUp(bytes, alignment);
+    change.set(first, (change.get(first) ?? 0) + size);
+    change.set(last + 1, (change.get(last + 1) ?? 0) - size);
+  }
+  let live = 0;
   let peak: Peak = { bytes: 0, step: 0 };
-  for (const step of [...new Set(buffers.map(({ first }) => first))].sort((a, b) => a - b)) {
-    const live = buffers.filter(({ first, last }) => first <= step && step <= last);
-    const bytes = live.reduce((sum, buffer) => sum + roundUp(buffer.bytes, alignment), 0);
-    if (bytes > peak.bytes) peak = { bytes, step };
+  for (const [step, bytes] of [...change].sort(([a], [b]) => a - b)) {
+    live += bytes;
+    if (live > peak.bytes) peak = { bytes: live, step };
   }
   return peak;
 }
@@ -43,6 +45,26 @@ interface Placement {
   readonly bytes: number;
 }
 
+/** Buffers placed so far, by the steps in which they are alive. */
+class Occupancy {
+  private readonly bySteps = new Map<number, number[]>();
+
+  add(index: number, { first, last }: Buffer): void {
+    for (let step = first; step <= last; step++) {
+      const list = this.bySteps.get(step);
+      if (list) list.push(index);
+      else this.bySteps.set(step, [index]);
+    }
+  }
+
+  rivals({ first, last }: Buffer): number[] {
+    const found = new Set<number>();
+    for (let step = first; step <= last; step++)
+      for (const index of this.bySteps.get(step) ?? []) found.add(index);
+    return [...found];
+  }
+}
+
 /** Puts buffers one after another, in the given order, at the lowest offset that is free for their whole life. */
 export function placeInOrder(
   buffers: readonly Buffer[],
@@ -50,20 +72,17 @@ export function placeInOrder(
   alignment: number,
 ): Placement {
   const offsets = new Array<number>(buffers.length).fill(0);
-  const placed: number[] = [];
+  const occupancy = new Occupancy();
   let bytes = 0;
   for (const i of order) {
     const buffer = buffers[i]!;
-    const rivals = placed
-      .filter((j) => overlaps(buffers[j]!, buffer))
-      .sort((a, b) => offsets[a]! - offsets[b]!);
     let offset = 0;
-    for (const j of rivals) {
+    for (const j of occupancy.rivals(buffer).sort((a, b) => offsets[a]! - offsets[b]!)) {
       if (offset + buffer.bytes <= offsets[j]!) break;
       offset = Math.max(offset, roundUp(offsets[j]! + buffers[j]!.bytes, alignment));
     }
     offsets[i] = offset;
-    placed.push(i);
+    occupancy.add(i, buffer);
     bytes = Math.max(bytes, offset + buffer.bytes);
   }
   return { offsets, bytes };
@@ -85,8 +104,8 @@ function candidateOrders(buffers: readonly Buffer[]): number[][] {
 
 /** Fewer buffers than this are tried in every order. */
 const exhaustiveCount = 7;
-/** Swaps tried on the best order otherwise; enough to settle on networks of some hundred layers. */
-const swapsTried = 3000;
+/** Swaps tried on the best order otherwise: fewer the more buffers there are, so that planning takes no time. */
+const swapsTried = (count: number) => Math.min(3000, Math.floor(400_000 / count));
 
 /** Every order of the numbers below `count`, one at a time (Heap's method). */
 function* permutations(count: number): Generator<readonly number[]> {
@@ -113,7 +132,7 @@ function* swaps(count: number): Generator<readonly [number, number]> {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * count);
   };
-  for (let i = 0; i < swapsTried; i++) yield [next(), next()];
+  for (let i = 0; i < swapsTried(count); i++) yield [next(), next()];
 }
 
 /**

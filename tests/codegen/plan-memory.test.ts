@@ -53,6 +53,14 @@ describe('planMemory', () => {
     }
   });
 
+  it('plans a chain of 100,000 layers within seconds', () => {
+    const chain = Array.from({ length: 100_000 }, (_, i) => buffer(64 + (i % 7), i - 1, i));
+    const started = performance.now();
+    const plan = planMemory(chain, 4);
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(plan.bytes).toBeLessThanOrEqual(1.5 * plan.lowerBound);
+  });
+
   it('needs nothing for nothing', () => {
     expect(planMemory([], 4).bytes).toBe(0);
   });
