@@ -23,6 +23,8 @@ const BITS_PER_BYTE = 11;
 /** A single late answer is forgotten after some dozens of punctual ones. */
 const SLOWEST_DECAY = 0.95;
 const SURPLUS_MS = 5;
+const PROBES = 4;
+const SETTLE_LIMIT = 4_096;
 const STRAY_LIMIT = 64;
 const COMMANDS_LIMIT = 32;
 
@@ -82,6 +84,11 @@ export class BootloaderLink {
     return this.slowestMs ?? 0;
   }
 
+  /** When the last byte arrived, on the transport's clock. */
+  get heardAt(): number {
+    return this.reader.heardAt;
+  }
+
   get lastHeard(): Uint8Array {
     return this.reader.lastHeard;
   }
@@ -118,6 +125,29 @@ export class BootloaderLink {
       await this.reader.discard();
     }
     return this.fillSingly();
+  }
+
+  /**
+   * Whether what is heard answers what was just said. After a pause on the line the answers of before arrive all at
+   * once; they are let pass until the line is quiet.
+   */
+  async inStep(chipId: number | undefined): Promise<boolean> {
+    for (let probe = 0; probe < PROBES; probe++) {
+      try {
+        const id = await this.getId();
+        const more = await this.hearsMore();
+        if (!more && (chipId === undefined || id === chipId)) return true;
+      } catch (error) {
+        if (!(error instanceof LinkFault)) throw error;
+      }
+      await this.settle();
+    }
+    return false;
+  }
+
+  /** For a line that has become slower than it was. */
+  waitLonger(): void {
+    this.slowestMs = Math.max(2 * this.delayMs, this.timeouts.shortestAckMs / 2);
   }
 
   async get(): Promise<BootloaderInfo> {
@@ -244,6 +274,13 @@ export class BootloaderLink {
 
   private exactly(length: number, pauseMs: number): Promise<Uint8Array> {
     return this.reader.exactly(length, pauseMs, this.patience() + pauseMs + 2 * length * this.msPerByte);
+  }
+
+  /** Until nothing has been heard for a moment. */
+  private async settle(): Promise<void> {
+    for (let bytes = 0; bytes < SETTLE_LIMIT; bytes++) {
+      if ((await this.reader.byte(this.fillerPatience())) === undefined) return;
+    }
   }
 
   private async fillSingly(): Promise<boolean> {

@@ -25,6 +25,8 @@ export class BootloaderSession {
   resets = 0;
   /** On the transport's clock; no exchange is started later. */
   deadline = Number.POSITIVE_INFINITY;
+  /** Once it is known, every answer to Get ID must say so. */
+  chipId: number | undefined;
   private readonly transport: Transport;
   private readonly options: SessionOptions;
 
@@ -38,9 +40,9 @@ export class BootloaderSession {
   async connect(): Promise<void> {
     const until = this.transport.clock.now() + this.options.timeouts.connectMs;
     for (let round = 0; this.transport.clock.now() < until; round++) {
-      if (await this.enter()) return;
+      if (await this.regain(() => this.enter())) return;
       // Where no line is wired, an earlier session may have left a half command behind.
-      if (round % 2 === 0 && (await this.link.resync())) return;
+      if (round % 2 === 0 && (await this.regain(() => this.link.resync()))) return;
     }
     throw bootloaderSilent(this.transport.name, this.transport.hasSignals, this.link.lastHeard);
   }
@@ -103,12 +105,18 @@ export class BootloaderSession {
   private async recover(fault: LinkFault, attempt: number, step: string): Promise<void> {
     // After a NACK, or once it sent data, the boot loader waits for a command. The next exchange shows if not.
     if (attempt === 1 && (fault.kind === 'refused' || fault.kind === 'short')) return;
-    if (await this.link.resync()) return;
-    // It may have been reset, by us or by itself, and wait for the sync byte again.
-    for (let i = 0; i < RECONNECTS; i++) {
+    if (attempt > 1 && fault.kind === 'silence') this.link.waitLonger();
+    if (await this.regain(() => this.link.resync())) return;
+    const until = this.link.heardAt + this.options.timeouts.silenceMs;
+    for (let i = 0; i < RECONNECTS || this.transport.clock.now() < until; i++) {
+      // It may have been reset, by us or by itself, and wait for the sync byte again.
       this.resets++;
-      if (await this.enter()) return;
+      if (await this.regain(() => this.enter())) return;
     }
     throw boardStopped(this.transport.name, step);
+  }
+
+  private async regain(way: () => Promise<boolean>): Promise<boolean> {
+    return (await way()) && (await this.link.inStep(this.chipId));
   }
 }

@@ -67,6 +67,7 @@ async function checkChip(
   const info = await session.confirm('read the list of commands', () => session.link.get());
   const id = await session.confirm('read the chip id', () => session.link.getId());
   if (id !== target.chipId) throw wrongChip(port, id, target.chipId);
+  session.chipId = id;
   await checkProtection(session, port, target.flashAddress);
   return info;
 }

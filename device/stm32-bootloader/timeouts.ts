@@ -15,6 +15,8 @@ export interface BootloaderTimeouts {
   readonly shortestAckMs: number;
   /** Between filler bytes while looking for the end of a broken command. */
   readonly fillerMs: number;
+  /** Without a single byte for so long, and after new connections were tried, the board counts as gone. */
+  readonly silenceMs: number;
   /** Datasheet of the STM32F405: a 128 KiB sector takes up to 4 s, a 16 KiB sector 0.8 s. */
   readonly eraseMs: number;
   readonly erasePerKibMs: number;
@@ -32,6 +34,7 @@ export const defaultTimeouts: BootloaderTimeouts = {
   ackMs: 1_000,
   shortestAckMs: 50,
   fillerMs: 20,
+  silenceMs: 3_500,
   eraseMs: 1_000,
   erasePerKibMs: 30,
   totalMs: 15_000,

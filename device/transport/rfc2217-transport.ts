@@ -76,6 +76,7 @@ export class Rfc2217Transport implements Transport {
       await transport.handshake(signal);
       await transport.setBaud(baud, parity);
       await transport.command(SET_CONTROL, Uint8Array.of(CONTROL.noFlow));
+      await transport.purge();
       return transport;
     } catch (error) {
       await transport.close();
@@ -109,8 +110,8 @@ export class Rfc2217Transport implements Transport {
     ]);
   }
 
-  /** Empties the buffers on both sides. */
-  async purge(): Promise<void> {
+  /** Empties the buffers on both sides: what was said to an earlier client is not for us. */
+  private async purge(): Promise<void> {
     await this.command(PURGE_DATA, Uint8Array.of(PURGE_BOTH));
     this.queue.clear();
   }

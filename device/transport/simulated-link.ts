@@ -65,6 +65,8 @@ export interface SimulatedLinkOptions {
   readonly faults?: FaultModel;
   /** How long answers stay on the way, in simulated milliseconds. */
   readonly latencyMs?: number;
+  /** With this probability for each answer the line to the host pauses: what is due meanwhile arrives at its end. */
+  readonly pauses?: { readonly seed: number; readonly rate: number; readonly ms: number };
   /** The link is cut after this many bytes in both directions together. */
   readonly cutAfterBytes?: number;
   readonly hasSignals?: boolean;
@@ -84,15 +86,18 @@ export class SimulatedLink implements Transport {
   /** Bytes that went over the wire in both directions, before faults. */
   bytesOnWire = 0;
   private readonly peer: SimulatedPeer;
+  private readonly random: () => number;
   private readonly options: SimulatedLinkOptions;
   private arriving: { due: number; bytes: Uint8Array }[] = [];
   /** When the last byte written has left; the host does not wait for that, as with a buffered serial port. */
   private sentAt = 0;
+  private pausedUntil = 0;
   private msPerByte = (BITS_PER_BYTE * 1000) / 115_200;
 
   constructor(peer: SimulatedPeer, options: SimulatedLinkOptions = {}) {
     this.peer = peer;
     this.options = options;
+    this.random = seededRandom(options.pauses?.seed ?? 0);
     this.clock = options.clock ?? new SimulatedClock();
     this.hasSignals = options.hasSignals ?? true;
     this.name = options.name ?? 'simulated';
@@ -134,14 +139,21 @@ export class SimulatedLink implements Transport {
   async close(): Promise<void> {}
 
   private deliver(bytes: Uint8Array): void {
-    let due =
-      Math.max(this.clock.now(), this.sentAt, this.arriving.at(-1)?.due ?? 0) + (this.options.latencyMs ?? 0);
+    this.maybePause();
+    const free = Math.max(this.clock.now(), this.sentAt, this.pausedUntil, this.arriving.at(-1)?.due ?? 0);
+    let due = free + (this.options.latencyMs ?? 0);
     for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
       const chunk = bytes.subarray(start, start + CHUNK_BYTES);
       due += chunk.length * this.msPerByte;
       const through = this.pass(chunk, 'to host');
       if (through.length > 0) this.arriving.push({ due, bytes: through });
     }
+  }
+
+  private maybePause(): void {
+    const { pauses } = this.options;
+    if (!pauses || this.clock.now() < this.pausedUntil || this.random() >= pauses.rate) return;
+    this.pausedUntil = this.clock.now() + pauses.ms;
   }
 
   private pass(bytes: Uint8Array, direction: Direction): Uint8Array {

@@ -62,6 +62,36 @@ describe('a link that damages bytes at random, 64 KiB image', () => {
   });
 });
 
+test(
+  'pauses on the line of up to two seconds, after which all answers come at once, do no harm',
+  TIMEOUT,
+  async () => {
+    let done = 0;
+    let cases = 0;
+    const kinds = [
+      { ms: 30, rate: 0.02 },
+      { ms: 120, rate: 0.02 },
+      { ms: 500, rate: 0.02 },
+      { ms: 2_000, rate: 0.003 },
+    ];
+    for (const { ms, rate } of kinds) {
+      for (let seed = 1; seed <= 4 * SOAK; seed++) {
+        const board = new SimulatedStm32();
+        const image = imageOf(16 * KIB, seed);
+        const link = new SimulatedLink(board, { pauses: { seed, rate, ms }, latencyMs: 2 });
+        const outcome = await flash(link, image);
+        if ('report' in outcome) expect(board.holds(image), `${ms} ms, seed ${seed}`).toBe(true);
+        if ('report' in outcome) done++;
+        cases++;
+      }
+    }
+    console.log(
+      `pauses of 30 to 500 ms after 2 %, of 2 s after 0.3 % of the answers, seeds 1 to ${4 * SOAK}: ${done} of ${cases} flashed`,
+    );
+    expect(done).toBe(cases);
+  },
+);
+
 /** Exactly one byte in one direction suffers. */
 function faultAt(position: number, fault: (byte: number) => readonly number[]): FaultModel {
   let at = 0;
