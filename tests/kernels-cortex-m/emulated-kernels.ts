@@ -250,7 +250,7 @@ function build(folder: string, runs: readonly KernelRun[]): void {
   const script = `pids=""; ${compile.join(' ')} for pid in $pids; do wait $pid || exit 1; done`;
   execFileSync('sh', ['-c', script], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
   const cpu = flags.filter((flag) => flag.startsWith('-m'));
-  const library = join(templates, 'port', 'cortex-m', 'tml_libc.c');
+  const library = join(templates, 'port', 'common', 'tml_libc.c');
   const link = ['-nostdlib', '-O2', '-Wl,--no-warn-rwx-segments', '-T', 'image.ld', '-o', 'image.elf'];
   execFileSync(
     'arm-none-eabi-gcc',
@@ -285,6 +285,6 @@ export function runEmulated(runs: readonly KernelRun[]): KernelOutcome[] {
       };
     });
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    if (!process.env["KEEP"]) rmSync(folder, { recursive: true, force: true }); else console.log(folder);
   }
 }

@@ -1,7 +1,6 @@
 import type { TensorData } from '../../ir/types.ts';
 import type { KernelCall } from '../../ops/integer/kernel-call.ts';
-import { channelSums } from './channel-sums.ts';
-import type { Channel } from './finish.ts';
+import { type Channel, makeChannel } from './channel.ts';
 import type { ResultRange } from './requantize.ts';
 
 /** A layer of weighted sums, as taken from the call of its portable kernel. */
@@ -34,25 +33,23 @@ export function accumulatingLayer(
   const shift = constantOf(call, 'shift') as Int8Array;
   const inputZero = parameter(call, 'x_zero');
   const halfUpChannels = parameter(call, 'half_up');
-  return {
-    inputZero,
-    result: {
-      zero: parameter(call, 'y_zero'),
-      low: parameter(call, 'low'),
-      high: parameter(call, 'high'),
-    },
-    channels: Array.from(bias, (start, channel) => ({
-      sums: channelSums(weightsOf(weights, channel, bias.length), start, inputZero),
-      scale: {
-        multiplier: multiplier[channel]!,
-        shift: shift[channel]!,
-        halfUp: channel < halfUpChannels,
-      },
-    })),
+  const result = {
+    zero: parameter(call, 'y_zero'),
+    low: parameter(call, 'low'),
+    high: parameter(call, 'high'),
   };
+  const channelAt = (start: number, channel: number): Channel => {
+    const scale = {
+      multiplier: multiplier[channel]!,
+      shift: shift[channel]!,
+      halfUp: channel < halfUpChannels,
+    };
+    return makeChannel(weightsOf(weights, channel, bias.length), start, inputZero, scale, result);
+  };
+  return { inputZero, result, channels: Array.from(bias, channelAt) };
 }
 
 /** True when no sum of any channel leaves 32 bits, so that adding in any order gives the same. */
 export function sumsFit({ channels }: AccumulatingLayer): boolean {
-  return channels.every(({ sums: { range } }) => range.low >= -(2 ** 31) && range.high < 2 ** 31);
+  return channels.every(({ range }) => range.low >= -(2 ** 31) && range.high < 2 ** 31);
 }

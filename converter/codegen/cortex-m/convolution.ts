@@ -52,10 +52,6 @@ export function blocksOf(words: number): Blocks {
   return best;
 }
 
-/** Largest y_depth whose third multiple is a store's offset, and most bytes of columns that one MOVW counts. */
-const deepest = 1365;
-const mostColumnBytes = 0xffff;
-
 interface TilePlan {
   readonly layer: AccumulatingLayer;
   readonly finish: Finish;
@@ -71,14 +67,25 @@ function functionOf(macro: string, numbers: readonly number[]): AssemblyFunction
 
 function tileNumbers({ layer, finish, weights, depth }: TilePlan): number[] {
   const { low, high } = layer.result;
-  const shifts = [finish.shifts[0]!, finish.shifts[1]!];
-  return [weights === 'dual' ? 0 : 1, finish.form === 'linear' ? 0 : 1, ...shifts, low, high, depth];
+  const forms = [weights === 'dual' ? 0 : 1, finish.form === 'linear' ? 0 : 1];
+  return [...forms, finish.shifts[0]!, finish.shifts[1]!, low, high, depth % 2];
 }
 
-const tile4 = (plan: TilePlan) =>
-  functionOf('tile4', [plan.blocks.length - 1, plan.blocks.count, ...tileNumbers(plan)]);
-const tile1 = (plan: TilePlan) =>
-  functionOf('tile1', [plan.blocks.length * plan.blocks.count, ...tileNumbers(plan)]);
+const wordsOf = ({ count, length }: Blocks) => count * length;
+
+function tile4(plan: TilePlan): AssemblyFunction {
+  const { length, count } = plan.blocks;
+  return functionOf('tile4', [length - 1, count > 1 ? 1 : 0, ...tileNumbers(plan)]);
+}
+
+/** Words that a round of the loop for single pixels takes. */
+const roundWords = 16;
+
+function tile1(plan: TilePlan): AssemblyFunction {
+  const words = wordsOf(plan.blocks);
+  const rounds = Math.min(2, Math.floor(words / roundWords));
+  return functionOf('tile1', [rounds, words % roundWords, ...tileNumbers(plan)]);
+}
 
 type Planned =
   | { readonly plan: TilePlan; readonly form: string; readonly declined: readonly string[] }
@@ -90,9 +97,6 @@ const gains = { dual: [1, 256], plain: [1, 1] } as const;
 function planTiles(layer: AccumulatingLayer, taps: number): Planned {
   const depth = layer.channels.length;
   const blocks = blocksOf(wordsOfWindow(taps));
-  const columnBytes = blocks.count * blocks.length * 16;
-  if (depth > deepest) return { plan: undefined, obstacle: `${depth} channels are more than ${deepest}` };
-  if (columnBytes > mostColumnBytes) return { plan: undefined, obstacle: `a window of ${taps} values` };
   if (!sumsFit(layer)) return { plan: undefined, obstacle: 'sums can leave 32 bits' };
   const obstacle = dualObstacleOf(pairsOf(layer.channels));
   const weights = obstacle === undefined ? 'dual' : 'plain';
@@ -110,10 +114,10 @@ function planTiles(layer: AccumulatingLayer, taps: number): Planned {
 }
 
 const streamOf = ({ layer, finish, weights, blocks }: TilePlan) =>
-  pairStream(weights, pairsOf(layer.channels), finish, blocks.count * blocks.length);
+  pairStream(weights, pairsOf(layer.channels), finish, wordsOf(blocks));
 
 /** Bytes of the widened inputs of four pixels. */
-const columnBytesOf = ({ blocks }: TilePlan) => blocks.count * blocks.length * 16;
+const columnBytesOf = ({ blocks }: TilePlan) => 16 * wordsOf(blocks);
 
 function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number): KernelChoice {
   const planned = planTiles(layer, taps);
@@ -125,7 +129,7 @@ function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number)
       kernel: 'cm_pointwise_s8',
       header: 'tml_cm_conv2d.h',
       struct: 'tml_cm_pointwise_s8',
-      params: { pixels, x_depth: taps, y_depth: plan.depth },
+      params: { pixels, x_depth: taps, y_depth: plan.depth, words: wordsOf(plan.blocks) },
       stream: streamOf(plan),
       scratchBytes: columnBytesOf(plan),
       functions: [tiles > 0 ? tile4(plan) : undefined, 4 * tiles < pixels ? tile1(plan) : undefined],
@@ -168,7 +172,6 @@ export function chooseConvolution(call: KernelCall): KernelChoice {
   if (!planned.plan) return portable(planned.obstacle);
   const { plan, form, declined } = planned;
   const pixels = w.y_height * w.y_width;
-  const columns = columnBytesOf(plan);
   return {
     kernel: {
       kernel: 'cm_conv2d_s8',
@@ -177,10 +180,10 @@ export function chooseConvolution(call: KernelCall): KernelChoice {
       params: {
         window: w as unknown as KernelParams,
         x_zero: layer.inputZero,
-        staging: columns / 4,
+        words: wordsOf(plan.blocks),
       },
       stream: streamOf(plan),
-      scratchBytes: columns + stagingBytes(w),
+      scratchBytes: columnBytesOf(plan) + stagingBytes(w),
       functions: [pixels >= 4 ? tile4(plan) : undefined, pixels % 4 > 0 ? tile1(plan) : undefined],
       inPlace: false,
     },

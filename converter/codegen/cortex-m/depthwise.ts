@@ -47,9 +47,9 @@ function rowWord(weights: Int8Array, row: number): number {
 }
 
 function stream3x3({ channels }: AccumulatingLayer, finish: Finish): Int32Array {
-  const words = channels.flatMap(({ sums }, i) => {
+  const words = channels.flatMap(({ weights, start }, i) => {
     const { delta, words: requantization } = finish.channels[i]!;
-    return [sums.start + delta, ...[0, 1, 2].map((row) => rowWord(sums.weights, row)), ...requantization];
+    return [start + delta, ...[0, 1, 2].map((row) => rowWord(weights, row)), ...requantization];
   });
   return Int32Array.from(words, (word) => word | 0);
 }

@@ -1,75 +1,89 @@
-import type { ChannelSums } from './channel-sums.ts';
-import {
-  type ChannelScale,
-  exactForm,
-  fitLinear,
-  type LinearForm,
-  type LinearProblem,
-  linearShift,
-  type ResultRange,
-} from './requantize.ts';
-
-/** An output channel with all that decides its results. */
-export interface Channel {
-  readonly sums: ChannelSums;
-  readonly scale: ChannelScale;
-}
+import type { Channel } from './channel.ts';
+import { exactForm, fitLinear, linearShift, type ResultRange } from './requantize.ts';
 
 /** How a layer requantizes. */
 export interface Finish {
   readonly form: 'linear' | 'exact';
   /** Literal shifts of a linear form, by position of a channel in its group; 0 in the exact form. */
   readonly shifts: readonly number[];
-  /** For each channel, what its start value grows by, and its words in the stream. */
-  readonly channels: readonly { readonly delta: number; readonly words: readonly number[] }[];
+  readonly channels: readonly ChannelFinish[];
 }
 
-/** Shifts below the best one that are tried: a coarser multiplier can meet thresholds that a finer one misses. */
-const shiftsTried = 3;
+/**
+ * Shifts to try where `best` would give the multipliers most bits: multiples of 4 first, so that layers can share a
+ * function, then finer ones, then coarser ones, which can meet thresholds that a finer one misses.
+ */
+function shiftsToTry(best: number): number[] {
+  const shared = best - (best % 4);
+  return [...new Set([shared, best, best - 1, best - 2])].filter((shift) => shift > 0);
+}
 
-function fitAll(problems: readonly Omit<LinearProblem, 'shift'>[], shift: number): LinearForm[] | undefined {
-  const forms: LinearForm[] = [];
-  for (const problem of problems) {
-    const form = fitLinear({ ...problem, shift });
+interface ChannelFinish {
+  /** What the start value of the sums grows by. */
+  readonly delta: number;
+  /** The requantization's words in the stream. */
+  readonly words: readonly number[];
+}
+
+/** The linear forms of channels that come out of their sums `gain` times too large, all with this shift. */
+function linearForms(
+  channels: readonly Channel[],
+  result: ResultRange,
+  gain: number,
+  shift: number,
+): ChannelFinish[] | undefined {
+  const forms: ChannelFinish[] = [];
+  for (const { scale, range, only } of channels) {
+    const form =
+      only === undefined
+        ? fitLinear({ scale, result, range, gain, shift })
+        : { multiplier: 0, offset: only * 2 ** shift, delta: 0 };
     if (!form) return undefined;
-    forms.push(form);
+    forms.push({ delta: form.delta, words: [form.multiplier, form.offset] });
   }
   return forms;
 }
 
-/** One linear shift for all problems and the forms that were proved with it. */
-function shareShift(problems: readonly Omit<LinearProblem, 'shift'>[]) {
-  const best = linearShift(problems);
+/** One linear shift for all channels, and the forms that were proved with it. */
+function shareShift(channels: readonly Channel[], result: ResultRange, gain: number) {
+  const active = channels.filter(({ only }) => only === undefined);
+  const best = linearShift(active.map(({ scale }) => ({ scale, gain })));
   if (best === undefined) return undefined;
-  for (let shift = best; shift > Math.max(0, best - shiftsTried); shift--) {
-    const forms = fitAll(problems, shift);
+  for (const shift of shiftsToTry(best)) {
+    const forms = linearForms(channels, result, gain, shift);
     if (forms) return { shift, forms };
   }
   return undefined;
 }
 
-/** The linear form for a layer whose channels at position i of a group have their sums multiplied by gains[i]. */
-function linearFinish(channels: readonly Channel[], result: ResultRange, gains: readonly number[]) {
+/** The linear form of a layer whose channels at position i of a group have their sums multiplied by gains[i]. */
+function linearFinish(
+  channels: readonly Channel[],
+  result: ResultRange,
+  gains: readonly number[],
+): Finish | undefined {
+  const group = gains.length;
   const shared = gains.map((gain, position) =>
     shareShift(
-      channels
-        .filter((_, i) => i % gains.length === position)
-        .map(({ scale, sums }) => ({ scale, result, range: sums.range, gain })),
+      channels.filter((_, i) => i % group === position),
+      result,
+      gain,
     ),
   );
   if (shared.some((part) => part === undefined)) return undefined;
   return {
     form: 'linear',
     shifts: shared.map((part) => part!.shift),
-    channels: channels.map((_, i) => {
-      const { delta, multiplier, offset } = shared[i % gains.length]!.forms[Math.floor(i / gains.length)]!;
-      return { delta, words: [multiplier, offset] };
-    }),
-  } satisfies Finish;
+    channels: channels.map((_, i) => shared[i % group]!.forms[Math.floor(i / group)]!),
+  };
 }
 
 function exactFinish(channels: readonly Channel[], result: ResultRange, group: number): Finish | undefined {
-  const forms = channels.map(({ scale, sums }) => exactForm(scale, result, sums.range));
+  const forms = channels.map(({ scale, range, only }) =>
+    only === undefined
+      ? exactForm(scale, result, range)
+      : { multiplier: 0, offset: only, shift: 0, mask: 0 },
+  );
   if (forms.some((form) => form === undefined)) return undefined;
   return {
     form: 'exact',

@@ -1,5 +1,5 @@
-import type { ChannelSums } from './channel-sums.ts';
-import type { Channel, Finish } from './finish.ts';
+import type { Channel } from './channel.ts';
+import type { Finish } from './finish.ts';
 
 /** Two channels side by side in every word of weights; the last pair of an odd number lacks its second. */
 export type Pair = readonly [Channel, Channel | undefined];
@@ -19,12 +19,12 @@ const dualSumLimit = 2 ** 23;
 /** Why a pair's weights cannot stand in the dual form: undefined when they can. */
 function dualObstacle([first, second]: Pair): string | undefined {
   if (!second) return undefined;
-  const a = first.sums.weights;
-  const b = second.sums.weights;
+  const a = first.weights;
+  const b = second.weights;
   if (b.some((weight, k) => weight === -128 && a[k]! < 0)) {
     return 'a weight of -128 beside a negative one does not fit 16 bits';
   }
-  const { low, high } = second.sums.range;
+  const { low, high } = second.range;
   // A linear form may move the start by a little; 2^12 covers it and the proof checks the exact bound.
   const most = Math.max(-low, high) + 2 ** 12;
   return most >= dualSumLimit ? `sums reach ${most}, beyond 2^23` : undefined;
@@ -47,11 +47,11 @@ function halfWord(form: WeightForm, a: number, b: number): number {
 }
 
 function weightWords(form: WeightForm, [first, second]: Pair, words: number): number[] {
-  const at = (sums: ChannelSums | undefined, k: number) => sums?.weights[k] ?? 0;
+  const at = (channel: Channel | undefined, k: number) => channel?.weights[k] ?? 0;
   return Array.from({ length: words }, (_, word) => {
     const k = Math.floor(word / 2) * 4 + (word % 2);
     const [low, high] = [k, k + 2].map((tap) =>
-      halfWord(form, at(first.sums, tap), at(second?.sums, tap)),
+      halfWord(form, at(first, tap), at(second, tap)),
     ) as [number, number];
     return low | (high << 16);
   });
@@ -67,8 +67,8 @@ export function pairStream(
   const none = { delta: 0, words: finish.channels[0]!.words.map(() => 0) };
   const stream = pairs.flatMap((pair, i) => {
     const [a, b] = [finish.channels[2 * i]!, finish.channels[2 * i + 1] ?? none];
-    const first = pair[0].sums.start + a.delta;
-    const second = (pair[1]?.sums.start ?? 0) + b.delta;
+    const first = pair[0].start + a.delta;
+    const second = (pair[1]?.start ?? 0) + b.delta;
     const start = form === 'dual' ? first + 256 * second : second;
     return [first, start, ...weightWords(form, pair, words), ...a.words, ...b.words];
   });

@@ -134,7 +134,7 @@ function intercepts(slope: number, { thresholds, atLeast, below }: Obligations):
 
 /** Multipliers tried around the real one, and offsets for each: enough that hardly a line that exists is missed. */
 const multipliersTried = [0, 1, -1, 2, -2];
-const offsetsTried = 4000;
+const offsetsTried = 30_000;
 
 /**
  * Offset and delta that put the line's intercept into the interval. An offset is worth 2^32 / (gain * multiplier)
@@ -158,11 +158,7 @@ function placeLine(problem: LinearProblem, multiplier: number, obligations: Obli
 
 /** The linear form that equals the reference for every sum in the range, proved; undefined where none was found. */
 export function fitLinear(problem: LinearProblem): LinearForm | undefined {
-  const { scale, result, range, gain, shift } = problem;
-  const first = requantized(range.low, scale, result);
-  if (first === requantized(range.high, scale, result)) {
-    return { multiplier: 0, offset: first * 2 ** shift, delta: 0 };
-  }
+  const { scale, gain, shift } = problem;
   const ideal = Math.round((realOf(scale) * 2 ** (shift + 32)) / gain);
   const obligations = obligationsOf(problem);
   for (const step of multipliersTried) {
@@ -177,14 +173,10 @@ export function fitLinear(problem: LinearProblem): LinearForm | undefined {
 /** Larger shifts leave no room for a result of 8 bits and its excess. */
 const largestShift = 22;
 
-/**
- * The shift that gives the multipliers of a layer most bits; channels with one result only do not count. Undefined
- * where a scale of 1/4 or more leaves nothing to shift.
- */
-export function linearShift(problems: readonly Omit<LinearProblem, 'shift'>[]): number | undefined {
+/** The shift that gives the multipliers most bits; undefined where a scale of 1/4 or more leaves nothing to shift. */
+export function linearShift(problems: readonly Pick<LinearProblem, "scale" | "gain">[]): number | undefined {
   let shift = largestShift;
-  for (const { scale, result, range, gain } of problems) {
-    if (requantized(range.low, scale, result) === requantized(range.high, scale, result)) continue;
+  for (const { scale, gain } of problems) {
     while (shift > 0 && (realOf(scale) * 2 ** (shift + 32)) / gain >= 2 ** 31 - 4) shift--;
   }
   return shift > 0 ? shift : undefined;

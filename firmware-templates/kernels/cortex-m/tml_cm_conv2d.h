@@ -10,12 +10,13 @@
 /* A window of one pixel, without padding, on neighbouring pixels. */
 struct tml_cm_pointwise_s8 {
 	int32_t pixels, x_depth, y_depth;
+	int32_t words; /* of weights, of a pair of channels */
 };
 
 struct tml_cm_conv2d_s8 {
 	struct tml_window window;
 	int32_t x_zero;
-	int32_t staging; /* offset in the scratch memory, in words */
+	int32_t words; /* of weights, of a pair of channels */
 };
 
 /* Scratch memory: the columns of four pixels and x_depth bytes, rounded up to words. A tile's inputs are copied before
@@ -29,16 +30,13 @@ TML_KERNEL void tml_cm_pointwise_s8(const struct tml_cm_pointwise_s8 *p, const i
 
 	for (int32_t i = 0; i < tiles; i++, x += 4 * p->x_depth, y += 4 * p->y_depth) {
 		tml_cm_widen4(x, p->x_depth, words, scratch);
-		tile4(stream, scratch, y, y + p->y_depth);
+		tile4(stream, scratch, y, y + p->y_depth, scratch + 4 * p->words);
 	}
 	for (int32_t i = 4 * tiles; i < p->pixels; i++, x += p->x_depth, y += p->y_depth) {
-		const int8_t *from = x;
+		const int8_t *from = odd ? memcpy(scratch + 2 * words, x, (uint32_t)p->x_depth) : x;
 
-		if (odd) {
-			from = memcpy(scratch + 2 * words, x, (uint32_t)p->x_depth);
-		}
 		tml_cm_widen1(from, words, scratch);
-		tile1(stream, scratch, y, y + p->y_depth);
+		tile1(stream, scratch, y, y + p->y_depth, scratch + p->words);
 	}
 }
 
@@ -128,7 +126,7 @@ TML_KERNEL void tml_cm_gather_rows(const struct tml_cm_conv2d_s8 *p, const int8_
 /* Windows longer than this, in bytes, are widened row by row where possible. */
 #define TML_CM_WHOLE_WINDOW 64
 
-/* Scratch memory: `staging` words for the columns of four pixels, then four windows, or four rows of windows where
+/* Scratch memory: 4 * words for the columns of four pixels, then room for four windows, or four rows of windows where
  * a row is a whole number of words and the window longer than TML_CM_WHOLE_WINDOW. */
 TML_KERNEL void tml_cm_conv2d_s8(const struct tml_cm_conv2d_s8 *p, const int8_t *x, const int32_t *stream,
 				 uint32_t *scratch, tml_cm_tile *tile4, tml_cm_tile *tile1, int8_t *y)
@@ -144,14 +142,14 @@ TML_KERNEL void tml_cm_conv2d_s8(const struct tml_cm_conv2d_s8 *p, const int8_t 
 
 		for (; left >= 4; left -= 4, y += 4 * w->y_depth) {
 			if (segment % 4 == 0 && window > TML_CM_WHOLE_WINDOW)
-				tml_cm_gather_rows(p, x, &at, scratch, scratch + p->staging);
+				tml_cm_gather_rows(p, x, &at, scratch, scratch + 4 * p->words);
 			else
-				tml_cm_gather_windows(p, x, words, 4, &at, scratch, scratch + p->staging);
-			tile4(stream, scratch, y, y + w->y_depth);
+				tml_cm_gather_windows(p, x, words, 4, &at, scratch, scratch + 4 * p->words);
+			tile4(stream, scratch, y, y + w->y_depth, scratch + 4 * p->words);
 		}
 		for (; left > 0; left--, y += w->y_depth) {
 			tml_cm_gather_windows(p, x, words, 1, &at, scratch, scratch + 2 * words);
-			tile1(stream, scratch, y, y + w->y_depth);
+			tile1(stream, scratch, y, y + w->y_depth, scratch + p->words);
 		}
 	}
 }

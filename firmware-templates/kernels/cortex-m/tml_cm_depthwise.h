@@ -66,7 +66,7 @@ TML_KERNEL void tml_cm_depthwise_s8(const struct tml_cm_depthwise_s8 *p, const i
 		for (int32_t i = 0; i < w->x_depth; i++) {
 			tml_cm_fill_plane(p, x + i, (int16_t *)(void *)scratch);
 			for (int32_t j = i * fan; j < i * fan + fan; j++, constants += p->stream_words)
-				channel(constants, scratch, y + j, y + j + results);
+				channel(constants, scratch, y + j, y + j + results, scratch);
 		}
 	}
 }

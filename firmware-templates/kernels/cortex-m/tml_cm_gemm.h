@@ -31,18 +31,19 @@
 #define TML_CM_EXACT 1
 
 /* Computes one tile: `columns` holds its widened inputs, `y_end` is where the first pixel's results end. */
-typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t *y, const int8_t *y_end);
+typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t *y, const int8_t *y_end,
+			 const uint32_t *columns_end);
 
 #define TML_CM_UNUSED __attribute__((unused))
 #define TML_CM_TEXT(x) TML_CM_TEXT_(x)
 #define TML_CM_TEXT_(x) #x
 #define TML_CM_SET(symbol, value) ".set .L" symbol ", " TML_CM_TEXT(value) "\n\t"
 
-/* A function of assembly only; the arguments come in r0 to r3. */
+/* A function of assembly only; four arguments come in r0 to r3, the fifth on the stack. */
 #define TML_CM_FUNCTION(name)                                                                                          \
 	static __attribute__((naked, noinline, unused)) void name(                                                     \
 		const int32_t *stream TML_CM_UNUSED, const uint32_t *columns TML_CM_UNUSED, int8_t *y TML_CM_UNUSED,   \
-		const int8_t *y_end TML_CM_UNUSED)
+		const int8_t *y_end TML_CM_UNUSED, const uint32_t *columns_end TML_CM_UNUSED)
 
 /* Limits \y to a fused activation's range where that is not all of int8. */
 #define TML_CM_CLAMP                                                                                                   \
@@ -83,46 +84,47 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 	"smlad r0, r8, r9, " a0 "\n\tsmlad r1, r8, r10, " a1 "\n\t"                                                    \
 	"smlad r2, r8, r11, " a2 "\n\tsmlad r3, r8, r12, " a3 "\n\t"
 
-/* Stores one channel of four pixels and advances to the next channel. */
+/* Stores one channel of four pixels, r9 and 3 * r9 = r10 bytes apart, and advances to the next channel. */
 #define TML_CM_STORE4(y0, y1, y2, y3)                                                                                  \
-	"strb " y1 ", [lr, #.Ldepth]\n\tstrb " y2 ", [lr, #2 * .Ldepth]\n\t"                                           \
-	"strb " y3 ", [lr, #3 * .Ldepth]\n\tstrb " y0 ", [lr], #1\n\t"
+	"strb " y1 ", [lr, r9]\n\tstrb " y2 ", [lr, r9, lsl #1]\n\t"                                                   \
+	"strb " y3 ", [lr, r10]\n\tstrb " y0 ", [lr], #1\n\t"
 
-/* Defines the function `name` for tiles of four pixels. The weights of a pair are `blocks` blocks of last + 1 words
- * each, at most 32, which are held in the FPU's registers: the others are for sums, inputs, and one word of weights.
- * `columns` holds, for each word of weights, the inputs of the four pixels. `depth` is the number of channels of the
- * result, at most 1365. The stack holds the ends of columns, columns, y, the end of y, and the place in the stream. */
-#define TML_CM_TILE4(name, last, blocks, form, requantization, shift_a, shift_b, low, high, depth)                     \
+/* Defines the function `name` for tiles of four pixels. The weights of a pair are one block of last + 1 words, at most
+ * 32, or, where `looped` is 1, several blocks: a block is held in the FPU's registers, so that the others are for sums,
+ * inputs, and one word of weights. `columns` holds, for each word of weights, the inputs of the four pixels. `odd` is 1
+ * where the last pair lacks its second channel. */
+#define TML_CM_TILE4(name, last, looped, form, requantization, shift_a, shift_b, low, high, odd)                       \
 	TML_CM_FUNCTION(name)                                                                                          \
 	{                                                                                                              \
-		__asm__(TML_CM_SET("last", last) TML_CM_SET("blocks", blocks) TML_CM_SET("plain", form)                      \
-			TML_CM_SET("exact", requantization) TML_CM_SET("low", low) TML_CM_SET("high", high)                  \
-			TML_CM_SET("depth", depth)                                                                       \
+		__asm__(TML_CM_SET("last", last) TML_CM_SET("looped", looped) TML_CM_SET("plain", form)                \
+			TML_CM_SET("exact", requantization) TML_CM_SET("low", low) TML_CM_SET("high", high)            \
+			TML_CM_SET("odd", odd)                                                                         \
+			"ldr r12, [sp]\n\t"                                                                            \
 			"push {r4-r11, lr}\n\t"                                                                        \
 			".if .Llast > 15\n\tvpush {s16-s31}\n\t.endif\n\t"                                             \
-			"mov r12, r0\n\t"                                                                              \
-			"movw r0, #(.Llast + 1) * .Lblocks * 16\n\t"                                                   \
-			"add r0, r0, r1\n\t"                                                                           \
-			"push {r0-r3, r12}\n"                                                                          \
+			"sub r4, r3, r2\n\t"                                                                           \
+			"add r5, r4, r4, lsl #1\n\t"                                                                   \
+			"push {r0-r5, r12}\n\t" /* stream, columns, y and its end, depth, 3 * depth, end of columns */ \
+			"mov r12, r0\n"                                                                                \
 			"1:\n\t" /* a pair of channels */                                                              \
 			"ldr lr, [sp, #4]\n\t"                                                                         \
 			"ldmia r12!, {r3, r7}\n\t"                                                                     \
-			".if .Lblocks > 1\n\t"                                                                         \
+			".if .Llooped\n\t"                                                                             \
 			"mov r0, r3\n\tmov r1, r3\n\tmov r2, r3\n\tmov r4, r7\n\tmov r5, r7\n\tmov r6, r7\n"           \
 			"2:\n\t"                                                                                       \
 			".endif\n\t"                                                                                   \
 			"vldmia r12!, {s0-s" TML_CM_TEXT(last) "}\n\t"                                                 \
-			"str r12, [sp, #16]\n\t"                                                                       \
-			".if .Lblocks == 1\n\t"                                                                        \
+			"str r12, [sp]\n\t"                                                                            \
+			".if !.Llooped\n\t"                                                                            \
 			TML_CM_STEP4("0", "r3", "r3", "r3", "r3", "r7", "r7", "r7", "r7")                              \
 			".endif\n\t"                                                                                   \
 			".irp i, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t" \
-			".if \\i <= .Llast && (\\i > 0 || .Lblocks > 1)\n\t"                                           \
+			".if \\i <= .Llast && (\\i > 0 || .Llooped)\n\t"                                               \
 			TML_CM_STEP4("\\i", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7")                            \
 			".endif\n\t"                                                                                   \
 			".endr\n\t"                                                                                    \
-			"ldr r12, [sp, #16]\n\t"                                                                       \
-			".if .Lblocks > 1\n\tldr r8, [sp]\n\tcmp lr, r8\n\tbne 2b\n\t.endif\n\t"                       \
+			"ldr r12, [sp]\n\t"                                                                            \
+			".if .Llooped\n\tldr r8, [sp, #24]\n\tcmp lr, r8\n\tbne 2b\n\t.endif\n\t"                      \
 			".if !.Lplain\n\t"                                                                             \
 			"sub r4, r4, r0\n\tsub r5, r5, r1\n\tsub r6, r6, r2\n\tsub r7, r7, r3\n\t"                     \
 			".endif\n\t"                                                                                   \
@@ -135,14 +137,14 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			TML_CM_LINEARLY("r0,r1,r2,r3", "r8", "r9", shift_a)                                            \
 			TML_CM_LINEARLY("r4,r5,r6,r7", "r10", "r11", shift_b)                                          \
 			".endif\n\t"                                                                                   \
-			"ldrd lr, r8, [sp, #8]\n\t"                                                                    \
+			"ldrd lr, r8, [sp, #8]\n\tldrd r9, r10, [sp, #16]\n\t"                                         \
 			TML_CM_STORE4("r0", "r1", "r2", "r3")                                                          \
-			".if .Ldepth & 1\n\tcmp lr, r8\n\tbeq 3f\n\t.endif\n\t" /* the last pair lacks its second */   \
+			".if .Lodd\n\tcmp lr, r8\n\tbeq 3f\n\t.endif\n\t"                                              \
 			TML_CM_STORE4("r4", "r5", "r6", "r7")                                                          \
 			"str lr, [sp, #8]\n\t"                                                                         \
 			"cmp lr, r8\n\tbne 1b\n"                                                                       \
 			"3:\n\t"                                                                                       \
-			"add sp, sp, #20\n\t"                                                                          \
+			"add sp, sp, #28\n\t"                                                                          \
 			".if .Llast > 15\n\tvpop {s16-s31}\n\t.endif\n\t"                                              \
 			"pop {r4-r11, pc}");                                                                           \
 	}
@@ -158,18 +160,18 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 	"ldmia r12!, {r4-r7}\n\tldmia lr!, {r8-r11}\n\t"                                                               \
 	TML_CM_STEP1("r4", "r8") TML_CM_STEP1("r5", "r9") TML_CM_STEP1("r6", "r10") TML_CM_STEP1("r7", "r11")
 
-/* Defines the function `name` for single pixels, on the same stream. A pair has `words` words of weights, an even
- * number, and `columns` as many words. */
-#define TML_CM_TILE1(name, words, form, requantization, shift_a, shift_b, low, high, depth)                            \
+/* Defines the function `name` for single pixels, on the same stream. A pair has `rounds` times 16 words of weights, where
+ * 2 stands for any larger number too, and `rest` more, an even number; `columns` as many. */
+#define TML_CM_TILE1(name, rounds, rest, form, requantization, shift_a, shift_b, low, high, odd)                       \
 	TML_CM_FUNCTION(name)                                                                                          \
 	{                                                                                                              \
-		__asm__(TML_CM_SET("words", words) TML_CM_SET("plain", form) TML_CM_SET("exact", requantization)             \
-			TML_CM_SET("low", low) TML_CM_SET("high", high) TML_CM_SET("depth", depth)                           \
-			".set .Lrounds, .Lwords / 16\n\t"                                                              \
+		__asm__(TML_CM_SET("rounds", rounds) TML_CM_SET("rest", rest) TML_CM_SET("plain", form)                \
+			TML_CM_SET("exact", requantization) TML_CM_SET("low", low) TML_CM_SET("high", high)            \
+			TML_CM_SET("odd", odd)                                                                         \
+			"ldr r12, [sp]\n\t"                                                                            \
 			"push {r1-r11, lr}\n\t"                                                                        \
-			"mov r12, r0\n\t"                                                                              \
-			"movw r3, #.Lrounds * 64\n\t"                                                                  \
-			"add r3, r3, r1\n"                                                                             \
+			"sub r3, r12, #.Lrest * 4\n\t"                                                                 \
+			"mov r12, r0\n"                                                                                \
 			"1:\n\t" /* a pair of channels */                                                              \
 			"ldr lr, [sp]\n\t"                                                                             \
 			"ldmia r12!, {r0, r1}\n\t"                                                                     \
@@ -178,8 +180,8 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			".rept 4\n\t" TML_CM_STEPS1 ".endr\n\t"                                                        \
 			".if .Lrounds > 1\n\tcmp lr, r3\n\tbne 2b\n\t.endif\n\t"                                       \
 			".endif\n\t"                                                                                   \
-			".rept (.Lwords & 15) / 4\n\t" TML_CM_STEPS1 ".endr\n\t"                                       \
-			".if .Lwords & 2\n\t"                                                                          \
+			".rept .Lrest / 4\n\t" TML_CM_STEPS1 ".endr\n\t"                                       \
+			".if .Lrest & 2\n\t"                                                                          \
 			"ldmia r12!, {r4, r5}\n\tldmia lr!, {r8, r9}\n\t"                                              \
 			TML_CM_STEP1("r4", "r8") TML_CM_STEP1("r5", "r9")                                              \
 			".endif\n\t"                                                                                   \
@@ -194,7 +196,7 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			".endif\n\t"                                                                                   \
 			"ldrd r2, lr, [sp, #4]\n\t"                                                                    \
 			"strb r0, [r2], #1\n\t"                                                                        \
-			".if .Ldepth & 1\n\tcmp r2, lr\n\tbeq 3f\n\t.endif\n\t"                                        \
+			".if .Lodd\n\tcmp r2, lr\n\tbeq 3f\n\t.endif\n\t"                                              \
 			"strb r1, [r2], #1\n\t"                                                                        \
 			"str r2, [sp, #4]\n\t"                                                                         \
 			"cmp r2, lr\n\tbne 1b\n"                                                                       \
