@@ -1,7 +1,7 @@
 import type { KernelCall, KernelParams } from '../../ops/integer/kernel-call.ts';
 import { type AccumulatingLayer, accumulatingLayer, parameter, sumsFit } from './accumulating-layer.ts';
 import { chooseFinish, type Finish } from './finish.ts';
-import { type AssemblyFunction, type KernelChoice, portable } from './kernel.ts';
+import { type AssemblyFunction, assemblyFunction, type KernelChoice, portable } from './kernel.ts';
 import { dualObstacleOf, pairStream, pairsOf, wordsOfWindow } from './pair-stream.ts';
 
 /** Members of the portable kernels' window. */
@@ -60,11 +60,6 @@ interface TilePlan {
   readonly depth: number;
 }
 
-function functionOf(macro: string, numbers: readonly number[]): AssemblyFunction {
-  const name = `tml_${macro}_${numbers.map((x) => (x < 0 ? `m${-x}` : String(x))).join('_')}`;
-  return { name, definition: `TML_CM_${macro.toUpperCase()}(${[name, ...numbers].join(', ')})` };
-}
-
 function tileNumbers({ layer, finish, weights, depth }: TilePlan): number[] {
   const { low, high } = layer.result;
   const forms = [weights === 'dual' ? 0 : 1, finish.form === 'linear' ? 0 : 1];
@@ -75,7 +70,7 @@ const wordsOf = ({ count, length }: Blocks) => count * length;
 
 function tile4(plan: TilePlan): AssemblyFunction {
   const { length, count } = plan.blocks;
-  return functionOf('tile4', [length - 1, count > 1 ? 1 : 0, ...tileNumbers(plan)]);
+  return assemblyFunction('tile4', [length - 1, count > 1 ? 1 : 0, ...tileNumbers(plan)]);
 }
 
 /** Words that a round of the loop for single pixels takes. */
@@ -84,7 +79,7 @@ const roundWords = 16;
 function tile1(plan: TilePlan): AssemblyFunction {
   const words = wordsOf(plan.blocks);
   const rounds = Math.min(2, Math.floor(words / roundWords));
-  return functionOf('tile1', [rounds, words % roundWords, ...tileNumbers(plan)]);
+  return assemblyFunction('tile1', [rounds, words % roundWords, ...tileNumbers(plan)]);
 }
 
 type Planned =

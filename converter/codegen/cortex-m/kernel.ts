@@ -8,6 +8,12 @@ export interface AssemblyFunction {
   readonly definition: string;
 }
 
+/** The function that the macro TML_CM_<macro> defines for these numbers. */
+export function assemblyFunction(macro: string, numbers: readonly number[]): AssemblyFunction {
+  const name = `tml_${macro}_${numbers.map((x) => (x < 0 ? `m${-x}` : String(x))).join('_')}`;
+  return { name, definition: `TML_CM_${macro.toUpperCase()}(${[name, ...numbers].join(', ')})` };
+}
+
 /** Call of a Cortex-M kernel: `tml_<kernel>(&params, inputs..., constants, scratch, functions..., result)`. */
 export interface CortexMKernel {
   readonly kernel: string;

@@ -68,14 +68,22 @@ struct tml_cm_cursor {
 	int32_t column, top, left;
 };
 
-TML_KERNEL void tml_cm_advance(const struct tml_window *w, struct tml_cm_cursor *at)
+TML_KERNEL void tml_cm_advance(const struct tml_window *w, struct tml_cm_cursor *at, int32_t columns)
 {
-	at->left += w->stride_x;
-	if (++at->column == w->y_width) {
+	at->left += columns * w->stride_x;
+	at->column += columns;
+	if (at->column == w->y_width) {
 		at->column = 0;
 		at->left = -w->pad_left;
 		at->top += w->stride_y;
 	}
+}
+
+/* Whether the next four windows lie side by side between the left and the right border. */
+TML_KERNEL int32_t tml_cm_side_by_side(const struct tml_window *w, const struct tml_cm_cursor *at)
+{
+	return w->dilation_x == 1 && at->column + 4 <= w->y_width && at->left >= 0 &&
+	       at->left + 3 * w->stride_x + w->kernel_width <= w->x_width;
 }
 
 /* Copies whole windows, one behind the other in steps of `words` words, and widens them. */
@@ -83,12 +91,23 @@ TML_KERNEL void tml_cm_gather_windows(const struct tml_cm_conv2d_s8 *p, const in
 				      struct tml_cm_cursor *at, uint32_t *columns, uint32_t *staging)
 {
 	const struct tml_window *w = &p->window;
-	const int32_t segment = w->kernel_width * w->x_depth;
+	const int32_t segment = w->kernel_width * w->x_depth, line = w->x_width * w->x_depth;
+	const int32_t last_row = at->top + (w->kernel_height - 1) * w->dilation_y;
 
-	for (int32_t i = 0; i < pixels; i++, tml_cm_advance(w, at))
-		for (int32_t j = 0; j < w->kernel_height; j++)
-			tml_cm_stage_row(p, x, at->top + j * w->dilation_y, at->left,
-					 (int8_t *)(staging + i * words) + j * segment);
+	if (pixels == 4 && tml_cm_side_by_side(w, at) && at->top >= 0 && last_row < w->x_height) {
+		const int8_t *from = x + at->top * line + at->left * w->x_depth;
+
+		for (int32_t i = 0; i < 4; i++, from += w->stride_x * w->x_depth)
+			for (int32_t j = 0; j < w->kernel_height; j++)
+				memcpy((int8_t *)(staging + i * words) + j * segment, from + j * w->dilation_y * line,
+				       (uint32_t)segment);
+		tml_cm_advance(w, at, 4);
+	} else {
+		for (int32_t i = 0; i < pixels; i++, tml_cm_advance(w, at, 1))
+			for (int32_t j = 0; j < w->kernel_height; j++)
+				tml_cm_stage_row(p, x, at->top + j * w->dilation_y, at->left,
+						 (int8_t *)(staging + i * words) + j * segment);
+	}
 	if (pixels == 4)
 		tml_cm_widen4((const int8_t *)staging, 4 * words, words, columns);
 	else
@@ -102,16 +121,15 @@ TML_KERNEL void tml_cm_gather_rows(const struct tml_cm_conv2d_s8 *p, const int8_
 {
 	const struct tml_window *w = &p->window;
 	const int32_t segment = w->kernel_width * w->x_depth;
+	const int32_t together = tml_cm_side_by_side(w, at);
 	struct tml_cm_cursor from[4];
-	int32_t inside = at->column + 4 <= w->y_width && w->dilation_x == 1 && at->left >= 0 &&
-			 at->left + 3 * w->stride_x + w->kernel_width <= w->x_width;
 
-	for (int32_t i = 0; i < 4; i++, tml_cm_advance(w, at))
+	for (int32_t i = 0; i < 4; i++, tml_cm_advance(w, at, 1))
 		from[i] = *at;
 	for (int32_t j = 0; j < w->kernel_height; j++) {
 		int32_t row = from[0].top + j * w->dilation_y;
 
-		if (inside && (uint32_t)row < (uint32_t)w->x_height) {
+		if (together && (uint32_t)row < (uint32_t)w->x_height) {
 			columns = tml_cm_widen4(x + (row * w->x_width + from[0].left) * w->x_depth,
 						w->stride_x * w->x_depth, segment / 4, columns);
 			continue;

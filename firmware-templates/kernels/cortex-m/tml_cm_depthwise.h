@@ -18,44 +18,66 @@ struct tml_cm_depthwise_s8 {
 	int32_t stream_words;              /* of a channel */
 };
 
-/* One channel of the input into the plane, whose border is left alone. */
-TML_KERNEL void tml_cm_fill_plane(const struct tml_cm_depthwise_s8 *p, const int8_t *x, int16_t *plane)
-{
-	const struct tml_window *w = &p->window;
-	const int32_t rows = tml_min(w->x_height, p->plane_height - w->pad_top);
-	const int32_t columns = tml_min(w->x_width, p->plane_width - w->pad_left);
-	const int32_t depth = w->x_depth;
+/* Widens one channel of the image at x into the plane, at its first pixel inside the border. */
+typedef void tml_cm_plane(const int8_t *x, int16_t *plane);
 
-	plane += w->pad_top * p->plane_width + w->pad_left;
-	for (int32_t i = 0; i < rows; i++, x += w->x_width * depth, plane += p->plane_width) {
-		const int8_t *from = x;
-		int16_t *to = plane;
-		int32_t j = 0;
+/* Widens `rows` lines of `columns` pixels, two at a time. */
+#define TML_CM_PIXELS(rows, columns)                                                                                   \
+	".set .Lx, 0\n\t.set .Lto, 0\n\t"                                                                              \
+	".rept " TML_CM_TEXT(rows) "\n\t"                                                                              \
+	".set .Li, 0\n\t"                                                                                              \
+	".rept (" TML_CM_TEXT(columns) ") / 2\n\t"                                                                     \
+	"ldrsb r2, [r0, #.Lx + .Li * .Ldepth]\n\tldrsb r3, [r0, #.Lx + (.Li + 1) * .Ldepth]\n\t"                       \
+	"strh r2, [r1, #.Lto + .Li * 2]\n\tstrh r3, [r1, #.Lto + .Li * 2 + 2]\n\t"                                     \
+	".set .Li, .Li + 2\n\t"                                                                                        \
+	".endr\n\t"                                                                                                    \
+	".if (" TML_CM_TEXT(columns) ") & 1\n\t"                                                                       \
+	"ldrsb r2, [r0, #.Lx + .Li * .Ldepth]\n\tstrh r2, [r1, #.Lto + .Li * 2]\n\t"                                   \
+	".endif\n\t"                                                                                                   \
+	".set .Lx, .Lx + .Lline\n\t.set .Lto, .Lto + .Lpitch\n\t"                                                      \
+	".endr\n\t"
 
-		for (; j + 4 <= columns; j += 4, from += 4 * depth, to += 4) {
-			to[0] = from[0];
-			to[1] = from[depth];
-			to[2] = from[2 * depth];
-			to[3] = from[3 * depth];
-		}
-		if (columns - j > 0)
-			to[0] = from[0];
-		if (columns - j > 1)
-			to[1] = from[depth];
-		if (columns - j > 2)
-			to[2] = from[2 * depth];
+/* Adds a literal that may be too large for one instruction; r2 is free. */
+#define TML_CM_ADVANCE(register, distance)                                                                             \
+	".if " distance " < 4096\n\taddw " register ", " register ", #" distance "\n\t"                                \
+	".else\n\tmovw r2, #(" distance ") & 0xffff\n\tmovt r2, #(" distance ") >> 16\n\t"                             \
+	"add " register ", " register ", r2\n\t.endif\n\t"
+
+/* Defines the function `name` that widens a channel: `rounds` times `rows` lines, each in `parts` parts of `columns`
+ * pixels and `rest` more; rows is 1 where there are parts. A line of the image has `line` bytes and pixels `depth`, a line
+ * of the plane `pitch` bytes. */
+#define TML_CM_PLANE(name, rounds, rows, parts, columns, rest, line, depth, pitch)                                     \
+	static __attribute__((naked, noinline, unused)) void name(const int8_t *x TML_CM_UNUSED,                       \
+								  int16_t *plane TML_CM_UNUSED)                        \
+	{                                                                                                              \
+		__asm__(TML_CM_SET("line", line) TML_CM_SET("parts", parts) TML_CM_SET("depth", depth)                 \
+			TML_CM_SET("pitch", pitch) TML_CM_SET("skip", (rows) * (line) - (parts) * (columns) * (depth)) \
+			TML_CM_SET("skipped", (rows) * (pitch) - (parts) * (columns) * 2)                              \
+			"push {lr}\n\t"                                                                                \
+			"movw r12, #" TML_CM_TEXT(rounds) "\n"                                                         \
+			"1:\n\t"                                                                                       \
+			".if .Lparts\n\t"                                                                              \
+			"movw lr, #.Lparts\n"                                                                          \
+			"2:\n\t" TML_CM_PIXELS(1, columns)                                                             \
+			"addw r0, r0, #" TML_CM_TEXT((columns) * (depth)) "\n\t"                                       \
+			"add r1, r1, #" TML_CM_TEXT((columns) * 2) "\n\t"                                              \
+			"subs lr, #1\n\tbne 2b\n\t"                                                                    \
+			".endif\n\t" TML_CM_PIXELS(rows, rest)                                                         \
+			TML_CM_ADVANCE("r0", ".Lskip") TML_CM_ADVANCE("r1", ".Lskipped")                               \
+			"subs r12, #1\n\tbne 1b\n\t"                                                                   \
+			"pop {pc}");                                                                                   \
 	}
-}
 
-/* Runs `channel` for each channel of the result, y pointing at its first element and y_end behind its last row. Scratch
+/* Runs `fill` for each channel of the input and `channel` for each of the result, y pointing at its first element and y_end behind its last row. Scratch
  * memory: the plane and 4 bytes. A channel is read before its results are written, to the same bytes of the pixels:
  * y may take the place of x where y_depth = x_depth and the result is not larger. */
 TML_KERNEL void tml_cm_depthwise_s8(const struct tml_cm_depthwise_s8 *p, const int8_t *x, const int32_t *stream,
-				    uint32_t *scratch, tml_cm_tile *channel, int8_t *y)
+				    uint32_t *scratch, tml_cm_plane *fill, tml_cm_tile *channel, int8_t *y)
 {
 	const struct tml_window *w = &p->window;
 	const int32_t fan = w->y_depth / w->x_depth;
 	const int32_t results = w->y_height * w->y_width * w->y_depth;
+	int16_t *inside = (int16_t *)(void *)scratch + w->pad_top * p->plane_width + w->pad_left;
 	const uint32_t zeros = ((uint32_t)p->x_zero & 0xFFFFu) * 0x10001u;
 
 	for (int32_t i = 0; i < p->plane_height * p->plane_width / 2; i++)
@@ -64,7 +86,7 @@ TML_KERNEL void tml_cm_depthwise_s8(const struct tml_cm_depthwise_s8 *p, const i
 		const int32_t *constants = stream;
 
 		for (int32_t i = 0; i < w->x_depth; i++) {
-			tml_cm_fill_plane(p, x + i, (int16_t *)(void *)scratch);
+			fill(x + i, inside);
 			for (int32_t j = i * fan; j < i * fan + fan; j++, constants += p->stream_words)
 				channel(constants, scratch, y + j, y + j + results, scratch);
 		}
