@@ -4,11 +4,13 @@ import { renderPairs, renderTable } from './table.ts';
 
 type Pair = readonly [string, string];
 
+const sameText = (runs: number) => (runs === 1 ? 'one run' : `the same in all ${runs} runs`);
+
 function latencyPairs({ latencyUs, modelled, runs, instructions, cycles }: BenchReport): Pair[] {
   const { min, median, p95, p99, max } = latencyUs;
   const spread =
     min === max
-      ? `the same in all ${runs} runs`
+      ? sameText(runs)
       : `min ${formatMicroseconds(min)}, p95 ${formatMicroseconds(p95)}, p99 ${formatMicroseconds(p99)}, max ${formatMicroseconds(max)}`;
   return [
     ['latency', `${formatMicroseconds(median)} (${spread})`],

@@ -3,6 +3,7 @@ import type { ConvertedModel } from '../../converter/convert-model.ts';
 import { importModel } from '../../converter/import-model.ts';
 import { tensorOf } from '../../converter/ir/graph.ts';
 import type { Graph, Port } from '../../converter/ir/types.ts';
+import { optimize } from '../../converter/pipeline.ts';
 import type { Context } from '../context.ts';
 import { damagedFolder, notModelFolder } from '../errors.ts';
 import { readInputFile } from '../files/input-file.ts';
@@ -159,6 +160,7 @@ export function readModelFolder(path: string): ModelFolder {
   const names = Object.values(report.files).filter((name) => /\.[ch]$/.test(name));
   const sources = new Map(names.map((name) => [name, new TextDecoder().decode(read(name))]));
   const tflite = read(report.files['tflite'] ?? 'model.tflite');
-  const { graph } = importModel(tflite, { fileName: 'model.tflite' });
+  // The same passes as at conversion: layers are then those of the generated C, in the same order.
+  const graph = optimize(importModel(tflite, { fileName: 'model.tflite' }).graph);
   return { path, report, sources, graph, tflite };
 }
