@@ -5,7 +5,7 @@ import {
 } from '../../ops/fixed-point.ts';
 import type { KernelCall } from '../../ops/integer/kernel-call.ts';
 import { parameter } from './accumulating-layer.ts';
-import { type KernelChoice, portable } from './kernel.ts';
+import { assemblyFunction, type KernelChoice, portable } from './kernel.ts';
 
 /** Bits by which the operands are raised (TML_RAISE of the portable kernel). */
 const raise = 20;
@@ -130,7 +130,7 @@ export function chooseAddition(call: KernelCall): KernelChoice {
       header: 'tml_cm_add.h',
       struct: 'tml_cm_add_s8',
       params: { count, a_multiplier: line.a, b_multiplier: line.b, offset: line.offset, shift: line.shift },
-      functions: [],
+      functions: [count < 4 ? undefined : assemblyFunction('add', [line.shift])],
       inPlace: true,
     },
     form: 'one line, all pairs compared',

@@ -20,18 +20,12 @@ function poolKernel(call: KernelCall): KernelChoice {
   };
 }
 
-const notGroups = (depth: number) => `${depth} channels are not a multiple of 4`;
-
 /** The kernel for a call of average_pool2d_s8. */
 export function chooseAveragePool(call: KernelCall): KernelChoice {
   const w = windowOf(call);
-  if (w.x_depth % 4 !== 0) return portable(notGroups(w.x_depth));
   const pixels = w.kernel_height * w.kernel_width;
   return pixels > mostSummed ? portable(`a window of ${pixels} pixels`) : poolKernel(call);
 }
 
 /** The kernel for a call of max_pool2d_s8. */
-export function chooseMaxPool(call: KernelCall): KernelChoice {
-  const { x_depth: depth } = windowOf(call);
-  return depth % 4 === 0 ? poolKernel(call) : portable(notGroups(depth));
-}
+export const chooseMaxPool = poolKernel;

@@ -4,62 +4,64 @@
 #ifndef TML_CM_ADD_H
 #define TML_CM_ADD_H
 
+#include "tml_cm_text.h"
 #include "tml_common.h"
 
 struct tml_cm_add_s8 {
-	int32_t count;
 	int32_t a_multiplier, b_multiplier; /* 256-fold */
-	int32_t offset, shift;
+	int32_t offset;
+	int32_t count, shift;
 };
 
-/* Values stand in the upper bytes of half words, 256-fold, where SMLAW multiplies them and drops 16 bits. */
-TML_KERNEL int32_t tml_cm_add_scaled(int32_t sum, int32_t multiplier, int32_t value)
+/* Adds words of four elements until y reaches its end. */
+typedef void tml_cm_add_words(const int8_t *a, const int8_t *b, int8_t *y, const int8_t *y_end,
+			      const struct tml_cm_add_s8 *constants);
+
+/* Defines such a function. The elements stand in the upper bytes of half words, 256-fold, where SMLAW multiplies them by
+ * 32 bits and drops the lowest 16: 0 and 2 in r7 and r10, 1 and 3 in r8 and r11. */
+#define TML_CM_ADD(name, shift)                                                                                        \
+	static __attribute__((naked, noinline, unused)) void name(                                                     \
+		const int8_t *a TML_CM_UNUSED, const int8_t *b TML_CM_UNUSED, int8_t *y TML_CM_UNUSED,                 \
+		const int8_t *y_end TML_CM_UNUSED, const struct tml_cm_add_s8 *constants TML_CM_UNUSED)                \
+	{                                                                                                              \
+		__asm__("ldr r12, [sp]\n\t"                                                                            \
+			"push {r4-r11, lr}\n\t"                                                                        \
+			"ldmia r12, {r4-r6}\n"                                                                         \
+			"1:\n\t"                                                                                       \
+			"ldr r7, [r0], #4\n\t"                                                                         \
+			"ldr r10, [r1], #4\n\t"                                                                        \
+			"and r8, r7, #0xff00ff00\n\t"                                                                  \
+			"lsl r7, r7, #8\n\tand r7, r7, #0xff00ff00\n\t"                                                \
+			"and r11, r10, #0xff00ff00\n\t"                                                                \
+			"lsl r10, r10, #8\n\tand r10, r10, #0xff00ff00\n\t"                                            \
+			"smlawb r9, r4, r7, r6\n\tsmlawb r12, r4, r8, r6\n\t"                                          \
+			"smlawt r7, r4, r7, r6\n\tsmlawt r8, r4, r8, r6\n\t"                                           \
+			"smlawb r9, r5, r10, r9\n\tsmlawb r12, r5, r11, r12\n\t"                                       \
+			"smlawt r7, r5, r10, r7\n\tsmlawt r8, r5, r11, r8\n\t"                                         \
+			".irp y, r9,r12,r7,r8\n\tssat \\y, #8, \\y, asr #" TML_CM_TEXT(shift) "\n\t.endr\n\t"          \
+			"bfi r9, r12, #8, #8\n\tbfi r9, r7, #16, #8\n\tbfi r9, r8, #24, #8\n\t"                        \
+			"str r9, [r2], #4\n\t"                                                                         \
+			"cmp r2, r3\n\tbne 1b\n\t"                                                                     \
+			"pop {r4-r11, pc}");                                                                           \
+	}
+
+/* What SMLAW adds for a value of 8 bits, which is 256-fold: all of the product but its lowest byte. */
+TML_KERNEL int32_t tml_cm_scaled(int32_t multiplier, int32_t value)
 {
-	__asm__("smlawb %0, %1, %2, %0" : "+r"(sum) : "r"(multiplier), "r"(value * 256));
-	return sum;
+	return (int32_t)(((int64_t)multiplier * value) >> 8);
 }
 
 /* y may take the place of a or b. */
-TML_KERNEL void tml_cm_add_s8(const struct tml_cm_add_s8 *p, const int8_t *a, const int8_t *b, int8_t *y)
+TML_KERNEL void tml_cm_add_s8(const struct tml_cm_add_s8 *p, const int8_t *a, const int8_t *b, tml_cm_add_words *words,
+			      int8_t *y)
 {
-	const int8_t *end = y + p->count / 4 * 4;
+	const int32_t whole = p->count / 4 * 4;
 
-	while (y != end) {
-		int32_t x, u, z, v, s0, s1;
+	if (whole > 0)
+		words(a, b, y, y + whole, p);
+	for (int32_t i = whole; i < p->count; i++) {
+		int32_t sum = p->offset + tml_cm_scaled(p->a_multiplier, a[i]) + tml_cm_scaled(p->b_multiplier, b[i]);
 
-		__asm__("ldr %[x], [%[a]], #4\n\t"
-			"ldr %[z], [%[b]], #4\n\t"
-			"and %[u], %[x], #0xff00ff00\n\t"
-			"lsl %[x], %[x], #8\n\t"
-			"and %[x], %[x], #0xff00ff00\n\t"
-			"smlawb %[s0], %[ma], %[x], %[offset]\n\t"
-			"smlawb %[s1], %[ma], %[u], %[offset]\n\t"
-			"smlawt %[x], %[ma], %[x], %[offset]\n\t"
-			"smlawt %[u], %[ma], %[u], %[offset]\n\t"
-			"and %[v], %[z], #0xff00ff00\n\t"
-			"lsl %[z], %[z], #8\n\t"
-			"and %[z], %[z], #0xff00ff00\n\t"
-			"smlawb %[s0], %[mb], %[z], %[s0]\n\t"
-			"smlawb %[s1], %[mb], %[v], %[s1]\n\t"
-			"smlawt %[x], %[mb], %[z], %[x]\n\t"
-			"smlawt %[u], %[mb], %[v], %[u]\n\t"
-			"ssat %[s0], #8, %[s0], asr %[shift]\n\t"
-			"ssat %[s1], #8, %[s1], asr %[shift]\n\t"
-			"ssat %[x], #8, %[x], asr %[shift]\n\t"
-			"ssat %[u], #8, %[u], asr %[shift]\n\t"
-			"bfi %[s0], %[s1], #8, #8\n\t"
-			"bfi %[s0], %[x], #16, #8\n\t"
-			"bfi %[s0], %[u], #24, #8\n\t"
-			"str %[s0], [%[y]], #4\n\t"
-			: [a] "+r"(a), [b] "+r"(b), [y] "+r"(y), [x] "=&r"(x), [u] "=&r"(u), [z] "=&r"(z), [v] "=&r"(v),
-			  [s0] "=&r"(s0), [s1] "=&r"(s1)
-			: [ma] "r"(p->a_multiplier), [mb] "r"(p->b_multiplier), [offset] "r"(p->offset), [shift] "I"(p->shift)
-			: "memory");
-	}
-	for (int32_t i = 0; i < p->count % 4; i++) {
-		int32_t sum = tml_cm_add_scaled(p->offset, p->a_multiplier, a[i]);
-
-		sum = tml_cm_add_scaled(sum, p->b_multiplier, b[i]);
 		y[i] = (int8_t)tml_clamp(sum >> p->shift, -128, 127);
 	}
 }

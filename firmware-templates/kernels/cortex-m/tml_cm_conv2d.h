@@ -97,7 +97,9 @@ TML_KERNEL void tml_cm_gather_windows(const struct tml_cm_conv2d_s8 *p, const in
 	if (pixels == 4 && tml_cm_side_by_side(w, at) && at->top >= 0 && last_row < w->x_height) {
 		const int8_t *from = x + at->top * line + at->left * w->x_depth;
 
+#pragma GCC unroll 4
 		for (int32_t i = 0; i < 4; i++, from += w->stride_x * w->x_depth)
+#pragma GCC unroll 4
 			for (int32_t j = 0; j < w->kernel_height; j++)
 				memcpy((int8_t *)(staging + i * words) + j * segment, from + j * w->dilation_y * line,
 				       (uint32_t)segment);

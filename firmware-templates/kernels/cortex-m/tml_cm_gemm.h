@@ -25,6 +25,8 @@
 
 #include <stdint.h>
 
+#include "tml_cm_text.h"
+
 #define TML_CM_DUAL 0
 #define TML_CM_PLAIN 1
 #define TML_CM_LINEAR 0
@@ -33,11 +35,6 @@
 /* Computes one tile: `columns` holds its widened inputs, `y_end` is where the first pixel's results end. */
 typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t *y, const int8_t *y_end,
 			 const uint32_t *columns_end);
-
-#define TML_CM_UNUSED __attribute__((unused))
-#define TML_CM_TEXT(x) TML_CM_TEXT_(x)
-#define TML_CM_TEXT_(x) #x
-#define TML_CM_SET(symbol, value) ".set .L" symbol ", " TML_CM_TEXT(value) "\n\t"
 
 /* A function of assembly only; four arguments come in r0 to r3, the fifth on the stack. */
 #define TML_CM_FUNCTION(name)                                                                                          \
