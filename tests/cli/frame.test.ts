@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commandTable } from '../../cli/command-table.ts';
 import { settingNames } from '../../cli/options.ts';
@@ -24,14 +25,20 @@ describe('help', () => {
     }
   });
 
-  test('is instant: under 150 ms in the best of five', async () => {
-    const times: number[] = [];
-    for (let i = 0; i < 5; i++) {
-      const start = performance.now();
-      await tinyml(['--help']);
-      times.push(performance.now() - start);
-    }
-    expect(Math.min(...times)).toBeLessThan(150);
+  // Node itself starts in some 40 ms on the machine this was written on, so the limit stands for 150 ms there; a
+  // ratio holds on a slow or busy machine as well.
+  test('is instant: in the best of five less than 3.75 times what Node takes to do nothing', async () => {
+    const best = async (run: () => Promise<unknown>) => {
+      const times: number[] = [];
+      for (let i = 0; i < 5; i++) {
+        const start = performance.now();
+        await run();
+        times.push(performance.now() - start);
+      }
+      return Math.min(...times);
+    };
+    const nothing = await best(() => promisify(execFile)(process.execPath, ['-e', '0']));
+    expect(await best(() => tinyml(['--help']))).toBeLessThan(3.75 * nothing);
   });
 
   test.each(commandTable.map(({ name }) => name))(
