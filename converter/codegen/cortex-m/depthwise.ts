@@ -57,36 +57,60 @@ function fillPlane(w: Window, plane: Plane): AssemblyFunction {
 }
 
 const deepest = 1023;
-/** Offset of the third line's last word, which LDRD reaches. */
+/** Furthest byte of the plane that LDRD reaches. */
 const farthest = 1020;
 
 /** Why a layer cannot take the 3x3 kernel. */
-function obstacle3x3(w: Window): string | undefined {
+function obstacle3x3(w: Window, plane: Plane): string | undefined {
   if (w.kernel_height !== 3 || w.kernel_width !== 3) return `a window of ${w.kernel_height}x${w.kernel_width}`;
   if (w.dilation_x !== 1 || w.dilation_y !== 1) return 'dilation';
   if (w.stride_x !== w.stride_y || w.stride_x > 2) return `strides of ${w.stride_y} and ${w.stride_x}`;
   if (w.y_depth > deepest) return `${w.y_depth} channels are more than ${deepest}`;
-  const plane = planeOf(w);
-  if (plane.lines < 1 || plane.columns < 1) return 'no window meets the image';
   return 4 * plane.width + 16 > farthest ? `lines of ${w.y_width} results` : undefined;
 }
 
-function channel3x3(w: Window, { result }: AccumulatingLayer, finish: Finish): AssemblyFunction {
-  const linear = finish.form === 'linear';
-  const numbers = [w.stride_x, w.y_width, 2 * planeOf(w).width, linear ? 0 : 1, finish.shifts[0]!];
-  return assemblyFunction('channel3', [...numbers, result.low, result.high, w.y_depth]);
+/** The inner loops of one window, and how they take a channel's weights. */
+interface WindowKernel {
+  readonly form: string;
+  readonly channel: AssemblyFunction;
+  weightWords(weights: Int8Array): number[];
 }
 
-/** A row of weights as the kernel unpacks it: the bytes 0, 1, 1, 2. */
-function rowWord(weights: Int8Array, row: number): number {
-  const [a, b, c] = weights.subarray(3 * row, 3 * row + 3) as unknown as [number, number, number];
-  return (a & 0xff) | ((b & 0xff) << 8) | ((b & 0xff) << 16) | ((c & 0xff) << 24);
+function kernel3x3(w: Window, plane: Plane, { result }: AccumulatingLayer, finish: Finish): WindowKernel {
+  const requantization = [finish.form === 'linear' ? 0 : 1, finish.shifts[0]!, result.low, result.high];
+  const numbers = [w.stride_x, w.y_width, 2 * plane.width, ...requantization, w.y_depth];
+  return {
+    form: '3x3 window',
+    channel: assemblyFunction('channel3', numbers),
+    // Of each row the bytes 0, 1, 1, 2.
+    weightWords: (weights) =>
+      [0, 3, 6].map((row) => {
+        const [a, b, c] = [0, 1, 2].map((tap) => weights[row + tap]! & 0xff) as [number, number, number];
+        return a | (b << 8) | (b << 16) | (c << 24);
+      }),
+  };
 }
 
-function stream3x3({ channels }: AccumulatingLayer, finish: Finish): Int32Array {
+function kernelAny(w: Window): WindowKernel {
+  const rows = Array.from({ length: w.kernel_height }, (_, row) => row * w.kernel_width);
+  const pairs = Array.from({ length: Math.ceil(w.kernel_width / 2) }, (_, pair) => 2 * pair);
+  return {
+    form: `${w.kernel_height}x${w.kernel_width} window`,
+    channel: { name: 'tml_cm_channel_any' },
+    weightWords: (weights) =>
+      rows.flatMap((row) =>
+        pairs.map((tap) => {
+          const second = tap + 1 < w.kernel_width ? weights[row + tap + 1]! : 0;
+          return (weights[row + tap]! & 0xffff) | (second << 16);
+        }),
+      ),
+  };
+}
+
+function streamOf({ channels }: AccumulatingLayer, finish: Finish, { weightWords }: WindowKernel): Int32Array {
   const words = channels.flatMap(({ weights, start }, i) => {
     const { delta, words: requantization } = finish.channels[i]!;
-    return [start + delta, ...[0, 1, 2].map((row) => rowWord(weights, row)), ...requantization];
+    return [start + delta, ...weightWords(weights), ...requantization];
   });
   return Int32Array.from(words, (word) => word | 0);
 }
@@ -95,11 +119,14 @@ function stream3x3({ channels }: AccumulatingLayer, finish: Finish): Int32Array 
 export function chooseDepthwise(call: KernelCall): KernelChoice {
   const w = windowOf(call);
   const layer = accumulatingLayer(call, weightColumn);
-  const obstacle = obstacle3x3(w) ?? (sumsFit(layer) ? undefined : 'sums can leave 32 bits');
-  if (obstacle) return portable(obstacle);
+  const plane = planeOf(w);
+  if (plane.lines < 1 || plane.columns < 1) return portable('no window meets the image');
+  if (!sumsFit(layer)) return portable('sums can leave 32 bits');
   const finish = chooseFinish(layer.channels, layer.result, [1]);
   if (!finish) return portable('a scale of 1 or more, or sums beyond 2^30');
-  const plane = planeOf(w);
+  const obstacle = obstacle3x3(w, plane);
+  const windowKernel = obstacle === undefined ? kernel3x3(w, plane, layer, finish) : kernelAny(w);
+  const stream = streamOf(layer, finish, windowKernel);
   return {
     kernel: {
       kernel: 'cm_depthwise_s8',
@@ -110,15 +137,22 @@ export function chooseDepthwise(call: KernelCall): KernelChoice {
         x_zero: layer.inputZero,
         plane_height: plane.height,
         plane_width: plane.width,
-        stream_words: finish.form === 'linear' ? 6 : 8,
+        stream_words: stream.length / w.y_depth,
+        requantization: finish.form === 'linear' ? 0 : 1,
+        shift: finish.shifts[0]!,
+        low: layer.result.low,
+        high: layer.result.high,
       },
-      stream: stream3x3(layer, finish),
-      // A pair of words is loaded where only the first belongs to the plane's last line.
-      scratchBytes: 2 * plane.height * plane.width + 4,
-      functions: [fillPlane(w, plane), channel3x3(w, layer, finish)],
+      stream,
+      // A pair is loaded where only the first belongs to the plane's last line.
+      scratchBytes: 2 * plane.height * plane.width + 4 * w.dilation_x,
+      functions: [fillPlane(w, plane), windowKernel.channel],
       inPlace: w.x_depth === w.y_depth && w.y_height * w.y_width <= w.x_height * w.x_width && w.batch === 1,
     },
-    form: `3x3 window, ${finish.form} requantization`,
-    declined: finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel'],
+    form: `${windowKernel.form}, ${finish.form} requantization`,
+    declined: [
+      ...(obstacle === undefined ? [] : [`3x3 kernel: ${obstacle}`]),
+      ...(finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel']),
+    ],
   };
 }

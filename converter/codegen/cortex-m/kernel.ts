@@ -4,8 +4,8 @@ import type { KernelParams } from '../../ops/integer/kernel-call.ts';
 export interface AssemblyFunction {
   /** Follows from the numbers, so that layers with the same numbers share one function. */
   readonly name: string;
-  /** Its definition, at file scope, after the header. */
-  readonly definition: string;
+  /** Its definition, at file scope, after the header; absent where the header has it. */
+  readonly definition?: string;
 }
 
 /** The function that the macro TML_CM_<macro> defines for these numbers. */

@@ -16,7 +16,12 @@ struct tml_cm_depthwise_s8 {
 	int32_t x_zero;
 	int32_t plane_height, plane_width; /* all that windows cover; the width is even */
 	int32_t stream_words;              /* of a channel */
+	int32_t requantization, shift, low, high;
 };
+
+/* Computes one channel of the result from `constants` and the plane of its input, from y to y_end. */
+typedef void tml_cm_channel(const int32_t *constants, const uint32_t *plane, int8_t *y, const int8_t *y_end,
+			    const void *parameters);
 
 /* Widens one channel of the image at x into the plane, at its first pixel inside the border. */
 typedef void tml_cm_plane(const int8_t *x, int16_t *plane);
@@ -69,10 +74,11 @@ typedef void tml_cm_plane(const int8_t *x, int16_t *plane);
 	}
 
 /* Runs `fill` for each channel of the input and `channel` for each of the result, y pointing at its first element and y_end behind its last row. Scratch
- * memory: the plane and 4 bytes. A channel is read before its results are written, to the same bytes of the pixels:
+ * memory: the plane and 4 * dilation_x bytes. A channel is read before its results are written, to the same bytes of the pixels:
  * y may take the place of x where y_depth = x_depth and the result is not larger. */
 TML_KERNEL void tml_cm_depthwise_s8(const struct tml_cm_depthwise_s8 *p, const int8_t *x, const int32_t *stream,
-				    uint32_t *scratch, tml_cm_plane *fill, tml_cm_tile *channel, int8_t *y)
+				    uint32_t *scratch, tml_cm_plane *fill, tml_cm_channel *channel,
+				    int8_t *y)
 {
 	const struct tml_window *w = &p->window;
 	const int32_t fan = w->y_depth / w->x_depth;
@@ -88,7 +94,55 @@ TML_KERNEL void tml_cm_depthwise_s8(const struct tml_cm_depthwise_s8 *p, const i
 		for (int32_t i = 0; i < w->x_depth; i++) {
 			fill(x + i, inside);
 			for (int32_t j = i * fan; j < i * fan + fan; j++, constants += p->stream_words)
-				channel(constants, scratch, y + j, y + j + results, scratch);
+				channel(constants, scratch, y + j, y + j + results, p);
+		}
+	}
+}
+
+/* The result of a sum, from the words behind the channel's weights. */
+TML_KERNEL int8_t tml_cm_finish(const struct tml_cm_depthwise_s8 *p, int32_t sum, const int32_t *constants)
+{
+	const int32_t multiplier = constants[0], offset = constants[1];
+
+	if (p->requantization == TML_CM_EXACT) {
+		sum = tml_high_multiply(sum, multiplier);
+		sum = (sum + ((sum >> 31) & constants[3]) + offset) >> constants[2];
+	} else {
+		sum = ((int32_t)(((int64_t)sum * multiplier) >> 32) + offset) >> p->shift;
+	}
+	return (int8_t)tml_clamp(sum, p->low, p->high);
+}
+
+/* A channel with any window: of each row of weights the constants hold pairs of 16 bits, the last one filled with 0. */
+TML_KERNEL void tml_cm_channel_any(const int32_t *constants, const uint32_t *plane, int8_t *y, const int8_t *y_end,
+				   const void *parameters)
+{
+	const struct tml_cm_depthwise_s8 *p = parameters;
+	const struct tml_window *w = &p->window;
+	const int32_t pairs = (w->kernel_width + 1) / 2;
+	const int16_t *line = (const int16_t *)(const void *)plane;
+
+	for (; y != y_end; line += w->stride_y * p->plane_width) {
+		for (int32_t j = 0; j < w->y_width; j++, y += w->y_depth) {
+			const int32_t *weights = constants + 1;
+			int32_t sum = constants[0];
+
+#pragma GCC unroll 8
+			for (int32_t i = 0; i < w->kernel_height; i++) {
+				const int16_t *at = line + j * w->stride_x + i * w->dilation_y * p->plane_width;
+
+#pragma GCC unroll 4
+				for (int32_t k = 0; k < pairs; k++, at += 2 * w->dilation_x) {
+					uint32_t inputs;
+
+					if (w->dilation_x == 1)
+						memcpy(&inputs, at, 4);
+					else
+						inputs = (uint32_t)(uint16_t)at[0] | (uint32_t)(uint16_t)at[w->dilation_x] << 16;
+					__asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(inputs), "r"(*weights++));
+				}
+			}
+			*y = tml_cm_finish(p, sum, weights);
 		}
 	}
 }

@@ -34,13 +34,13 @@
 
 /* Computes one tile: `columns` holds its widened inputs, `y_end` is where the first pixel's results end. */
 typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t *y, const int8_t *y_end,
-			 const uint32_t *columns_end);
+			 const void *columns_end);
 
 /* A function of assembly only; four arguments come in r0 to r3, the fifth on the stack. */
 #define TML_CM_FUNCTION(name)                                                                                          \
 	static __attribute__((naked, noinline, unused)) void name(                                                     \
-		const int32_t *stream TML_CM_UNUSED, const uint32_t *columns TML_CM_UNUSED, int8_t *y TML_CM_UNUSED,   \
-		const int8_t *y_end TML_CM_UNUSED, const uint32_t *columns_end TML_CM_UNUSED)
+		const int32_t *stream TML_CM_UNUSED, const uint32_t *inputs TML_CM_UNUSED, int8_t *y TML_CM_UNUSED,    \
+		const int8_t *y_end TML_CM_UNUSED, const void *last TML_CM_UNUSED)
 
 /* Limits \y to a fused activation's range where that is not all of int8. */
 #define TML_CM_CLAMP                                                                                                   \
