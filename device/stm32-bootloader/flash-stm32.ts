@@ -145,8 +145,8 @@ async function startImage(session: BootloaderSession, transport: Transport, addr
       await session.link.go(address);
     } catch (error) {
       const unsure = error instanceof LinkFault && error.stage === 'address' && error.kind !== 'refused';
-      // If the acknowledgement was lost, the image runs and no boot loader is left to answer.
-      if (!unsure || (await session.link.sync())) throw error;
+      // If the acknowledgement was lost or late, the image runs and no boot loader is left to tell the chip id.
+      if (!unsure || (await session.link.inStep(session.chipId))) throw error;
     }
   });
 }

@@ -7,7 +7,7 @@ export interface SimulatedPeer {
   /** The bytes it says after it got these. */
   receive(bytes: Uint8Array): Uint8Array;
   setSignals?(signals: Signals): void;
-  /** What it says unasked, asked for when the host reads and nothing is on the way. */
+  /** What it says unasked, asked for when the host begins and ends a wait with nothing on the way. */
   unasked?(): Uint8Array;
 }
 
@@ -106,14 +106,14 @@ export class SimulatedLink implements Transport {
   async read(timeoutMs: number, signal?: AbortSignal): Promise<Uint8Array> {
     signal?.throwIfAborted();
     this.requireAlive();
-    if (this.peer.unasked && this.arriving.length === 0) this.deliver(this.peer.unasked());
     const until = this.clock.now() + Math.max(0, timeoutMs);
-    const first = this.arriving[0];
-    if (!first || first.due > until) {
+    this.ask();
+    if (!this.arrivesBy(until)) {
       this.clock.advance(until - this.clock.now());
-      return new Uint8Array(0);
+      this.ask();
     }
-    this.arriving.shift();
+    if (!this.arrivesBy(until)) return new Uint8Array(0);
+    const first = this.arriving.shift()!;
     this.clock.advance(Math.max(0, first.due - this.clock.now()));
     return first.bytes;
   }
@@ -137,6 +137,15 @@ export class SimulatedLink implements Transport {
   }
 
   async close(): Promise<void> {}
+
+  private arrivesBy(time: number): boolean {
+    const first = this.arriving[0];
+    return first !== undefined && first.due <= time;
+  }
+
+  private ask(): void {
+    if (this.peer.unasked && this.arriving.length === 0) this.deliver(this.peer.unasked());
+  }
 
   private deliver(bytes: Uint8Array): void {
     this.maybePause();

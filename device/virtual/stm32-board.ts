@@ -26,6 +26,7 @@ export class Stm32Board implements SerialBoard {
   private readonly options: BoardOptions;
   private readonly bootloader: BootloaderServer;
   private running: Running = 'nothing';
+  private going = false;
   private parity: Parity | 'other' = 'even';
   private qemu: QemuProcess | undefined;
   private endings: Promise<void>[] = [];
@@ -34,7 +35,9 @@ export class Stm32Board implements SerialBoard {
     this.options = options;
     this.bootloader = new BootloaderServer(options.chip, {
       chipId: options.chipId,
-      onGo: () => this.run(),
+      onGo: () => {
+        this.going = true;
+      },
     });
   }
 
@@ -69,8 +72,11 @@ export class Stm32Board implements SerialBoard {
   receive(bytes: Uint8Array): boolean {
     if (this.running === 'flash') return this.qemu?.write(bytes) ?? true;
     // The boot loader's UART checks even parity, so it hears nothing that makes sense with any other.
-    if (this.running === 'bootloader' && this.parity === 'even')
+    if (this.running === 'bootloader' && this.parity === 'even') {
       this.options.onOutput(this.bootloader.receive(bytes));
+      // Not before its acknowledgement is out.
+      if (this.going) this.run();
+    }
     return true;
   }
 
@@ -85,6 +91,7 @@ export class Stm32Board implements SerialBoard {
   }
 
   private run(): void {
+    this.going = false;
     this.running = 'flash';
     if (this.options.chip.blank) {
       this.options.onNote('the flash is erased, so nothing runs');

@@ -87,6 +87,32 @@ describe('a board that works', () => {
     expect(board.mode).toBe('flash');
   });
 
+  test.each(['late', 'lost'])('counts as started when the answer to Go is %s', async (how) => {
+    const board = new SimulatedStm32({}, 'bootloader');
+    const image = imageOf(3_000, 4);
+    let held: Uint8Array = new Uint8Array(0);
+    const link = new SimulatedLink(
+      {
+        receive: (bytes) => {
+          const running = board.mode === 'flash';
+          const answer = board.receive(bytes);
+          if (!running && (board.mode as string) === 'flash') {
+            if (how === 'late') held = answer;
+            return new Uint8Array(0);
+          }
+          // The image answers everything with dots.
+          const said = Buffer.concat([held, running ? Buffer.from('.'.repeat(bytes.length)) : answer]);
+          held = new Uint8Array(0);
+          return said;
+        },
+      },
+      { hasSignals: false },
+    );
+    await flashStm32(link, image, { target: f405 });
+    expect(board.holds(image)).toBe(true);
+    expect(board.mode).toBe('flash');
+  });
+
   test('stays in its boot loader when asked to', async () => {
     const board = new SimulatedStm32();
     await flashStm32(new SimulatedLink(board), imageOf(512, 5), { target: f405, start: false });
