@@ -28,8 +28,7 @@ const bench = (network, flags) =>
 
 /** Calibration samples as a .npy file: numbers of a fixed generator, the time does not depend on them. */
 function writeSamples(path, shape) {
-  const header =
-    `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`.padEnd(117) + '\n';
+  const header = `${`{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`.padEnd(117)}\n`;
   let state = 1;
   const values = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -47,9 +47,14 @@ function meanSquaredError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return sum / b.length;
 }
 
-function reconstructionErrors(inputs: ArrayLike<number>, outputs: ArrayLike<number>, size: number): Float64Array {
+function reconstructionErrors(
+  inputs: ArrayLike<number>,
+  outputs: ArrayLike<number>,
+  size: number,
+): Float64Array {
   const errors = new Float64Array(outputs.length / size);
-  for (let i = 0; i < outputs.length; i++) errors[Math.floor(i / size)]! += (inputs[i]! - outputs[i]!) ** 2 / size;
+  for (let i = 0; i < outputs.length; i++)
+    errors[Math.floor(i / size)]! += (inputs[i]! - outputs[i]!) ** 2 / size;
   return errors;
 }
 
@@ -65,7 +70,11 @@ export function score(inputs: ArrayLike<number>, outputs: ArrayLike<number>, lab
   if (perSample > 1) return { metric: 'mse', value: meanSquaredError(outputs, labels.data), n };
   const positive = Array.from(labels.data, (label) => label !== 0);
   if (size > 1 && inputs.length === outputs.length) {
-    return { metric: 'reconstruction-auc', value: areaUnderCurve(reconstructionErrors(inputs, outputs, size), positive), n };
+    return {
+      metric: 'reconstruction-auc',
+      value: areaUnderCurve(reconstructionErrors(inputs, outputs, size), positive),
+      n,
+    };
   }
   if (size === 1) return { metric: 'auc', value: areaUnderCurve(outputs, positive), n };
   return { metric: 'top-1', value: topOne(outputs, size, labels.data), n };

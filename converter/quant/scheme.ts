@@ -17,7 +17,9 @@ export function activationQuantization({ min, max }: Range): Quantization {
 /** Stored form of real numbers with one scale and zero point. */
 export function quantizeToInt8(data: ArrayLike<number>, quant: Quantization): Int8Array {
   const [scale, zeroPoint] = [quant.scale[0]!, quant.zeroPoint[0]!];
-  return Int8Array.from(data, (value) => clamp(roundHalfAway(Math.fround(Math.fround(value) / scale)) + zeroPoint, -128, 127));
+  return Int8Array.from(data, (value) =>
+    clamp(roundHalfAway(Math.fround(Math.fround(value) / scale)) + zeroPoint, -128, 127),
+  );
 }
 
 /** Runs `visit` with each element's index and the index of its slice along `axis`. */

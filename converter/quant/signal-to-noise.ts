@@ -1,11 +1,11 @@
-import { tensorOf } from '../ir/graph.ts';
-import { elementCount } from '../ir/tensor.ts';
-import type { Graph, Quantization, TensorData } from '../ir/types.ts';
-import { quantizeToInt8 } from './scheme.ts';
 import { evaluateFloat, type FloatBatch } from '../evaluate/float.ts';
 import { prepareInteger } from '../evaluate/integer.ts';
 import { toGraphLayout } from '../evaluate/ports.ts';
 import { turn } from '../evaluate/turn.ts';
+import { tensorOf } from '../ir/graph.ts';
+import { elementCount } from '../ir/tensor.ts';
+import type { Graph, Quantization, TensorData } from '../ir/types.ts';
+import { quantizeToInt8 } from './scheme.ts';
 
 /** Energy of a layer's float values and of what quantization adds to them, summed over samples. */
 interface Energy {
