@@ -1,8 +1,4 @@
-import {
-  clamp,
-  doublingHighMultiply,
-  multiplyByQuantizedMultiplier,
-} from '../../ops/fixed-point.ts';
+import { clamp, doublingHighMultiply, multiplyByQuantizedMultiplier } from '../../ops/fixed-point.ts';
 import type { KernelCall } from '../../ops/integer/kernel-call.ts';
 import { parameter } from './accumulating-layer.ts';
 import { assemblyFunction, type KernelChoice, portable } from './kernel.ts';
@@ -38,8 +34,7 @@ const stored = Array.from({ length: 256 }, (_, i) => i - 128);
 
 /** Results of the portable kernel for all pairs, a by a. */
 function results(call: KernelCall, raiser: Raiser): Int8Array {
-  const tableOf = (operand: Operand) =>
-    stored.map((value) => raisers[raiser](value - operand.zero, operand));
+  const tableOf = (operand: Operand) => stored.map((value) => raisers[raiser](value - operand.zero, operand));
   const a = tableOf(operandOf(call, 'a'));
   const b = tableOf(operandOf(call, 'b'));
   const [multiplier, shift] = [parameter(call, 'y_multiplier'), parameter(call, 'y_shift')];
@@ -58,8 +53,7 @@ interface Line {
 }
 
 /** What SMLAW adds for a stored value in the upper byte of a half word. */
-const scaledTable = (multiplier: number) =>
-  stored.map((value) => Math.floor((multiplier * value) / 256));
+const scaledTable = (multiplier: number) => stored.map((value) => Math.floor((multiplier * value) / 256));
 
 function equals(line: Line, expected: readonly Int8Array[]): boolean {
   const a = scaledTable(line.a);

@@ -103,7 +103,7 @@ function planTiles(layer: AccumulatingLayer, taps: number): Planned {
   ];
   return {
     plan: { layer, finish, weights, blocks, depth },
-    form: `${weights} weights, ${finish.form} requantization, tiles of 4`,
+    form: `${weights} weights, ${finish.form} requantization`,
     declined,
   };
 }
@@ -130,7 +130,7 @@ function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number)
       functions: [tiles > 0 ? tile4(plan) : undefined, 4 * tiles < pixels ? tile1(plan) : undefined],
       inPlace: plan.depth <= taps,
     },
-    form: pixels < 4 ? form.replace('tiles of 4', 'single rows') : form,
+    form: `${form}, ${tiles > 0 ? 'tiles of 4' : 'single pixels'}`,
     declined,
   };
 }
@@ -144,7 +144,9 @@ const weightRow = (weights: Int8Array, channel: number, channels: number) => {
 /** A window of one pixel that takes all pixels in order is a matrix product. */
 function isPointwise(w: Window): boolean {
   const single = w.kernel_height === 1 && w.kernel_width === 1 && w.stride_x === 1 && w.stride_y === 1;
-  return single && w.pad_top === 0 && w.pad_left === 0 && w.x_width === w.y_width && w.x_height === w.y_height;
+  return (
+    single && w.pad_top === 0 && w.pad_left === 0 && w.x_width === w.y_width && w.x_height === w.y_height
+  );
 }
 
 /** Windows longer than this are widened row by row where a row is whole words (TML_CM_WHOLE_WINDOW). */
@@ -182,7 +184,7 @@ export function chooseConvolution(call: KernelCall): KernelChoice {
       functions: [pixels >= 4 ? tile4(plan) : undefined, pixels % 4 > 0 ? tile1(plan) : undefined],
       inPlace: false,
     },
-    form,
+    form: `${form}, ${pixels >= 4 ? 'tiles of 4' : 'single pixels'}`,
     declined,
   };
 }

@@ -62,7 +62,8 @@ const farthest = 1020;
 
 /** Why a layer cannot take the 3x3 kernel. */
 function obstacle3x3(w: Window, plane: Plane): string | undefined {
-  if (w.kernel_height !== 3 || w.kernel_width !== 3) return `a window of ${w.kernel_height}x${w.kernel_width}`;
+  if (w.kernel_height !== 3 || w.kernel_width !== 3)
+    return `a window of ${w.kernel_height}x${w.kernel_width}`;
   if (w.dilation_x !== 1 || w.dilation_y !== 1) return 'dilation';
   if (w.stride_x !== w.stride_y || w.stride_x > 2) return `strides of ${w.stride_y} and ${w.stride_x}`;
   if (w.y_depth > deepest) return `${w.y_depth} channels are more than ${deepest}`;
@@ -95,7 +96,7 @@ function kernelAny(w: Window): WindowKernel {
   const rows = Array.from({ length: w.kernel_height }, (_, row) => row * w.kernel_width);
   const pairs = Array.from({ length: Math.ceil(w.kernel_width / 2) }, (_, pair) => 2 * pair);
   return {
-    form: `${w.kernel_height}x${w.kernel_width} window`,
+    form: `${w.kernel_height}x${w.kernel_width} window in general`,
     channel: { name: 'tml_cm_channel_any' },
     weightWords: (weights) =>
       rows.flatMap((row) =>
@@ -107,7 +108,11 @@ function kernelAny(w: Window): WindowKernel {
   };
 }
 
-function streamOf({ channels }: AccumulatingLayer, finish: Finish, { weightWords }: WindowKernel): Int32Array {
+function streamOf(
+  { channels }: AccumulatingLayer,
+  finish: Finish,
+  { weightWords }: WindowKernel,
+): Int32Array {
   const words = channels.flatMap(({ weights, start }, i) => {
     const { delta, words: requantization } = finish.channels[i]!;
     return [start + delta, ...weightWords(weights), ...requantization];

@@ -80,9 +80,7 @@ function linearFinish(
 
 function exactFinish(channels: readonly Channel[], result: ResultRange, group: number): Finish | undefined {
   const forms = channels.map(({ scale, range, only }) =>
-    only === undefined
-      ? exactForm(scale, result, range)
-      : { multiplier: 0, offset: only, shift: 0, mask: 0 },
+    only === undefined ? exactForm(scale, result, range) : { multiplier: 0, offset: only, shift: 0, mask: 0 },
   );
   if (forms.some((form) => form === undefined)) return undefined;
   return {
@@ -103,4 +101,3 @@ export function chooseFinish(
 ): Finish | undefined {
   return linearFinish(channels, result, gains) ?? exactFinish(channels, result, gains.length);
 }
-

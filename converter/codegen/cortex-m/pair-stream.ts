@@ -50,9 +50,10 @@ function weightWords(form: WeightForm, [first, second]: Pair, words: number): nu
   const at = (channel: Channel | undefined, k: number) => channel?.weights[k] ?? 0;
   return Array.from({ length: words }, (_, word) => {
     const k = Math.floor(word / 2) * 4 + (word % 2);
-    const [low, high] = [k, k + 2].map((tap) =>
-      halfWord(form, at(first, tap), at(second, tap)),
-    ) as [number, number];
+    const [low, high] = [k, k + 2].map((tap) => halfWord(form, at(first, tap), at(second, tap))) as [
+      number,
+      number,
+    ];
     return low | (high << 16);
   });
 }

@@ -107,8 +107,7 @@ function obligationsOf({ scale, result, range }: LinearProblem): Obligations {
  */
 function holds(problem: LinearProblem, form: LinearForm, obligations: Obligations): boolean {
   const { gain, shift, range } = problem;
-  const before = (sum: number) =>
-    highProduct((sum + form.delta) * gain, form.multiplier) + form.offset;
+  const before = (sum: number) => highProduct((sum + form.delta) * gain, form.multiplier) + form.offset;
   const value = (sum: number) => Math.floor(before(sum) / 2 ** shift);
   const { thresholds, atLeast, below } = obligations;
   return (
@@ -140,7 +139,11 @@ const offsetsTried = 30_000;
  * Offset and delta that put the line's intercept into the interval. An offset is worth 2^32 / (gain * multiplier)
  * sums, an irrational-looking number, so that its multiples and whole deltas together come close to anything.
  */
-function placeLine(problem: LinearProblem, multiplier: number, obligations: Obligations): LinearForm | undefined {
+function placeLine(
+  problem: LinearProblem,
+  multiplier: number,
+  obligations: Obligations,
+): LinearForm | undefined {
   const { gain, shift } = problem;
   const worth = 2 ** 32 / (gain * multiplier);
   const { low, high } = intercepts(worth * 2 ** shift, obligations);
@@ -174,7 +177,7 @@ export function fitLinear(problem: LinearProblem): LinearForm | undefined {
 const largestShift = 22;
 
 /** The shift that gives the multipliers most bits; undefined where a scale of 1/4 or more leaves nothing to shift. */
-export function linearShift(problems: readonly Pick<LinearProblem, "scale" | "gain">[]): number | undefined {
+export function linearShift(problems: readonly Pick<LinearProblem, 'scale' | 'gain'>[]): number | undefined {
   let shift = largestShift;
   for (const { scale, gain } of problems) {
     while (shift > 0 && (realOf(scale) * 2 ** (shift + 32)) / gain >= 2 ** 31 - 4) shift--;
@@ -191,7 +194,11 @@ export interface ExactForm {
 }
 
 /** The exact form of a channel; undefined where its arithmetic could leave 32 bits or needs a shift left. */
-export function exactForm(scale: ChannelScale, { zero }: ResultRange, range: SumRange): ExactForm | undefined {
+export function exactForm(
+  scale: ChannelScale,
+  { zero }: ResultRange,
+  range: SumRange,
+): ExactForm | undefined {
   const shift = -scale.shift;
   const most = Math.max(Math.abs(range.low), Math.abs(range.high));
   if (shift < 0 || shift > 31 || most >= 2 ** 30) return undefined;

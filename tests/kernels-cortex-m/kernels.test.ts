@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { chooseKernel } from '../../converter/codegen/cortex-m/choose-kernel.ts';
+import type { KernelChoice } from '../../converter/codegen/cortex-m/kernel.ts';
+import { opOf } from '../../converter/ops/index.ts';
+import { Random } from '../kernels/problems.ts';
+import { fnv1a, hasEmulator, type KernelOutcome, runEmulated } from './emulated-kernels.ts';
+import {
+  addition,
+  convolution,
+  depthwise,
+  expectedResult,
+  fullyConnected,
+  type Problem,
+  pooling,
+} from './problems.ts';
+
+const seed = 20261124;
+
+const choiceOf = ({ op, call }: Problem): KernelChoice => chooseKernel(opOf(op).kernels!(call)![0]!);
+
+/** Problems around the bounds of the proofs: sums near 2^23 and 2^30, scales near 1/4 and 1, weights of -128. */
+function boundaryProblems(random: Random): Problem[] {
+  return [
+    ...[508, 512, 513, 516, 520].map((depth) => fullyConnected(random, { depth, style: 'one-sided' })),
+    ...[510, 515, 516].map((depth) => fullyConnected(random, { depth, style: 'extreme' })),
+    ...[2 ** 22, 2 ** 23 - 2 ** 20, 2 ** 29, 2 ** 30].map((biasReach) => convolution(random, { biasReach })),
+    ...[0.24, 0.25, 0.26, 0.49, 0.51, 0.99, 1.01, 3].map((factor) => convolution(random, { factor })),
+    ...[2 ** -24, 2 ** -30].map((factor) => fullyConnected(random, { factor })),
+    ...[0.24, 0.26, 0.51, 1.01].map((factor) => depthwise(random, { factor })),
+    ...Array.from({ length: 4 }, () => convolution(random, { style: 'lowest' })),
+    ...Array.from({ length: 4 }, () => fullyConnected(random, { outputZero: 3, activation: 'none' })),
+    ...Array.from({ length: 4 }, () => depthwise(random, { outputZero: 3, activation: 'none' })),
+    addition(random, true),
+  ];
+}
+
+function allProblems(): Problem[] {
+  const random = new Random(seed);
+  const many = (count: number, make: (random: Random) => Problem) =>
+    Array.from({ length: count }, () => make(random));
+  return [
+    ...boundaryProblems(random),
+    ...many(240, convolution),
+    ...many(190, depthwise),
+    ...many(110, fullyConnected),
+    ...many(50, (random) => addition(random)),
+    ...many(60, pooling),
+  ];
+}
+
+function difference(
+  problem: Problem,
+  { hash, hashInPlace, keptToItself }: KernelOutcome,
+): string | undefined {
+  const expected = fnv1a(expectedResult(problem));
+  if (hash !== expected) return `${problem.name}: wrong result`;
+  if (hashInPlace !== undefined && hashInPlace !== expected) return `${problem.name}: wrong result in place`;
+  return keptToItself ? undefined : `${problem.name}: wrote beyond its memory`;
+}
+
+/** Forms with the numbers of their windows left out. */
+const kindOf = ({ op }: Problem, { form }: KernelChoice) =>
+  `${op}: ${form.replace(/\d+x\d+ window in general/, 'other window')}`;
+
+describe.skipIf(!hasEmulator())(
+  'Cortex-M kernels (skipped without arm-none-eabi-gcc and qemu-system-arm)',
+  () => {
+    const problems = allProblems();
+    const choices = problems.map(choiceOf);
+
+    it('are chosen in every form', () => {
+      const kinds = new Set(problems.map((problem, i) => kindOf(problem, choices[i]!)));
+      expect([...kinds].sort()).toEqual([
+        'add: one line, all pairs compared',
+        'add: portable',
+        'averagePool2d: four channels at a time',
+        'conv2d: dual weights, exact requantization, single pixels',
+        'conv2d: dual weights, exact requantization, tiles of 4',
+        'conv2d: dual weights, linear requantization, single pixels',
+        'conv2d: dual weights, linear requantization, tiles of 4',
+        'conv2d: plain weights, exact requantization, tiles of 4',
+        'conv2d: plain weights, linear requantization, single pixels',
+        'conv2d: plain weights, linear requantization, tiles of 4',
+        'conv2d: portable',
+        'depthwiseConv2d: 3x3 window, exact requantization',
+        'depthwiseConv2d: 3x3 window, linear requantization',
+        'depthwiseConv2d: other window, exact requantization',
+        'depthwiseConv2d: other window, linear requantization',
+        'depthwiseConv2d: portable',
+        'fullyConnected: dual weights, exact requantization, single pixels',
+        'fullyConnected: dual weights, exact requantization, tiles of 4',
+        'fullyConnected: dual weights, linear requantization, single pixels',
+        'fullyConnected: dual weights, linear requantization, tiles of 4',
+        'fullyConnected: plain weights, exact requantization, single pixels',
+        'fullyConnected: plain weights, exact requantization, tiles of 4',
+        'fullyConnected: plain weights, linear requantization, single pixels',
+        'fullyConnected: plain weights, linear requantization, tiles of 4',
+        'maxPool2d: four channels at a time',
+      ]);
+    });
+
+    it('say why a faster form was declined', () => {
+      for (const { form, declined } of choices) {
+        const fastest = /dual weights, linear|3x3 window, linear|all pairs|four channels/.test(form);
+        expect([form, declined.length > 0]).toEqual([form, !fastest]);
+      }
+    });
+
+    it('give the bytes of the reference on the emulated STM32F405, also in place', () => {
+      const runs = problems.flatMap((problem, i) => {
+        const { kernel } = choices[i]!;
+        const { inputs } = problem;
+        const outputLength = problem.call.outputs[0]!.shape.reduce((a, b) => a * b, 1);
+        return kernel ? [{ problem, run: { kernel, inputs, outputLength, inPlace: true } }] : [];
+      });
+      const outcomes = runEmulated(runs.map(({ run }) => run));
+      expect(outcomes.length).toBeGreaterThan(600);
+      expect(outcomes.filter(({ hashInPlace }) => hashInPlace !== undefined).length).toBeGreaterThan(120);
+      const differences = runs.map(({ problem }, i) => difference(problem, outcomes[i]!));
+      expect(differences.filter((found) => found !== undefined)).toEqual([]);
+    });
+  },
+);
