@@ -73,9 +73,16 @@ function makeFolders(path: string): void {
 /** Where a write through a symbolic link lands. */
 function finalPath(path: string): string {
   const absolute = resolve(path);
-  if (existsSync(absolute)) return realpathSync(absolute);
-  const parent = dirname(absolute);
-  return existsSync(parent) ? join(realpathSync(parent), basename(absolute)) : absolute;
+  return realPath(absolute) ?? join(realPath(dirname(absolute)) ?? dirname(absolute), basename(absolute));
+}
+
+/** Asks once: between two questions another run may have moved a folder. */
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Refuses an output that is the same file as one of the command's inputs. */
@@ -156,15 +163,37 @@ export function writeFolderAtomically(
     try {
       mkdirSync(temporary);
       writeTree(temporary, files);
-      if (!existing) renameSync(temporary, target);
-      else if (options.ours.length > 0 && !isStoodIn(target)) exchange(target, temporary, options.ours);
-      else moveInto(target, temporary, files);
+      place(target, temporary, files, options.ours);
       syncFolder(dirname(target));
     } finally {
       removeQuietly(temporary);
       withdraw();
     }
   });
+}
+
+/** What another run that writes the same folder at the same moment makes of our renames. */
+const raceCodes = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT']);
+const placeAttempts = 8;
+
+/** Puts a complete folder where it belongs, by the way that what stands there now allows. */
+function place(
+  target: string,
+  temporary: string,
+  files: ReadonlyMap<string, FileContent>,
+  ours: readonly string[],
+): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (statsAt(target) === undefined) renameSync(temporary, target);
+      else if (ours.length > 0 && !isStoodIn(target)) exchange(target, temporary, ours);
+      else moveInto(target, temporary, files);
+      return;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? '';
+      if (!raceCodes.has(code) || attempt === placeAttempts || !existsSync(temporary)) throw error;
+    }
+  }
 }
 
 function isStoodIn(folder: string): boolean {
@@ -182,7 +211,8 @@ function exchange(target: string, temporary: string, ours: readonly string[]): v
   try {
     renameSync(temporary, target);
   } catch (error) {
-    renameSync(retired, target);
+    if (existsSync(target)) removeQuietly(retired);
+    else renameSync(retired, target);
     throw error;
   }
   removeQuietly(retired);
