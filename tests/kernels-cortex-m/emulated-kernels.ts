@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { constantArray, structInitialiser } from '../../converter/codegen/c-text.ts';
 import type { AssemblyFunction, CortexMKernel } from '../../converter/codegen/cortex-m/kernel.ts';
-import { compilerFlags } from '../../firmware-templates/render.ts';
+import { type BoardFacts, compilerFlags } from '../../firmware-templates/render.ts';
 
 const templates = join(import.meta.dirname, '..', '..', 'firmware-templates');
 
@@ -26,9 +26,21 @@ export interface KernelOutcome {
   readonly keptToItself: boolean;
 }
 
-export function hasEmulator(): boolean {
-  const works = (tool: string) => spawnSync(tool, ['--version']).status === 0;
-  return works('arm-none-eabi-gcc') && works('qemu-system-arm');
+/** An emulated machine that kernels can be run on. */
+export interface Machine {
+  readonly compiler: string;
+  readonly flags: readonly string[];
+  /** Added when linking, where the compiler's library needs another name for the processor. */
+  readonly linkFlags: readonly string[];
+  readonly emulator: string;
+  readonly emulatorOptions: readonly string[];
+  /** C: start-up, which calls main and ends the emulator; `uint32_t instructions(void)`; `void print(const char *)`. */
+  readonly program: string;
+  readonly linkerScript: string;
+}
+
+export function hasEmulator({ compiler, emulator }: Machine = cortexM): boolean {
+  return [compiler, emulator].every((tool) => spawnSync(tool, ['--version']).status === 0);
 }
 
 export function fnv1a(bytes: Int8Array): number {
@@ -37,18 +49,10 @@ export function fnv1a(bytes: Int8Array): number {
   return hash;
 }
 
-/** The program around the kernels: start-up, the counter, output by semihosting. */
-const program = `
-#include <stdint.h>
-#include <string.h>
-
-#define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
-#define GUARD 0x5A
-#define GUARD_BYTES 64
-
+/** Start-up, the counter, output by semihosting. */
+const cortexMProgram = `
 extern uint32_t data_image[], data_start[], data_end[], bss_end[];
 extern uint32_t stack_top[];
-int main(void);
 void reset(void);
 
 __attribute__((section(".vectors"), used)) static void *const vectors[2] = {stack_top, (void *)reset};
@@ -76,6 +80,30 @@ void reset(void)
 	}
 }
 
+static void print(const char *text)
+{
+	semihosting(4, text);
+}
+
+static uint32_t instructions(void)
+{
+	return REGISTER(0x40000024u);
+}
+`;
+
+const programHead = `
+#include <stdint.h>
+#include <string.h>
+
+#define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#define GUARD 0x5A
+#define GUARD_BYTES 64
+
+int main(void);
+`;
+
+/** Runs the kernels one after the other and prints four numbers for each. */
+const program = `
 static void print_hex(uint32_t value)
 {
 	char text[10];
@@ -83,7 +111,7 @@ static void print_hex(uint32_t value)
 		text[i] = "0123456789abcdef"[(value >> (28 - 4 * i)) & 15u];
 	text[8] = ' ';
 	text[9] = 0;
-	semihosting(4, text);
+	print(text);
 }
 
 static uint32_t fnv1a(const int8_t *bytes, uint32_t count)
@@ -109,9 +137,9 @@ static void run(const struct run *r)
 
 	memset(y, GUARD, sizeof y);
 	memset(scratch, GUARD, sizeof scratch);
-	start = REGISTER(0x40000024u);
+	start = instructions();
 	r->call(r->inputs[0], r->inputs[1], scratch, y + GUARD_BYTES);
-	ticks = REGISTER(0x40000024u) - start;
+	ticks = instructions() - start;
 	kept = guarded(y) && guarded(y + GUARD_BYTES + r->output_bytes) &&
 	       guarded((int8_t *)scratch + r->scratch_bytes);
 	print_hex(fnv1a(y + GUARD_BYTES, r->output_bytes));
@@ -132,7 +160,7 @@ int main(void)
 }
 `;
 
-const linkerScript = `ENTRY(reset)
+const cortexMLinkerScript = `ENTRY(reset)
 MEMORY { FLASH (rx) : ORIGIN = 0x08000000, LENGTH = 1024K  RAM (rw) : ORIGIN = 0x20000000, LENGTH = 128K }
 SECTIONS {
   .text : { KEEP(*(.vectors)) *(.text .text.* .rodata .rodata.*) . = ALIGN(4); } > FLASH
@@ -198,47 +226,68 @@ function unitText(runs: readonly (readonly [number, KernelRun])[]): string {
   ].join('\n');
 }
 
-function mainText(runs: readonly KernelRun[]): string {
+function mainText(runs: readonly KernelRun[], machine: Machine): string {
   const longest = (lengths: number[]) => Math.max(4, ...lengths) + 128;
   const output = longest(runs.map((run) => Math.max(run.outputLength, run.inputs[0]!.length)));
   const scratch = longest(runs.map(({ kernel }) => kernel.scratchBytes ?? 0));
   return [
-    '#include <stdint.h>',
+    programHead,
     runStruct,
     `static int8_t y[${output}] __attribute__((aligned(4)));`,
     `static uint32_t scratch[${Math.ceil(scratch / 4) + 16}];`,
     ...runs.map((_, i) => `extern const struct run run_${i};`),
     `static const struct run *const runs[] = {${runs.map((_, i) => `&run_${i}`).join(', ')}};`,
+    machine.program,
     program,
   ].join('\n');
 }
 
-const flags = [
-  ...compilerFlags({ cpu: 'cortex-m4f' }, 'speed'),
+/** Flags that firmware is compiled with, and where headers are. */
+export const kernelFlags = (cpu: BoardFacts['cpu'], folder: string): readonly string[] => [
+  ...compilerFlags({ cpu }, 'speed'),
   `-I${join(templates, 'kernels')}`,
-  `-I${join(templates, 'kernels', 'cortex-m')}`,
+  `-I${join(templates, 'kernels', folder)}`,
 ];
+
+const cortexM: Machine = {
+  compiler: 'arm-none-eabi-gcc',
+  flags: kernelFlags('cortex-m4f', 'cortex-m'),
+  linkFlags: [],
+  emulator: 'qemu-system-arm',
+  emulatorOptions: [
+    ...['-M', 'netduinoplus2', '-serial', 'none'],
+    ...['-semihosting-config', 'enable=on,target=native'],
+  ],
+  program: cortexMProgram,
+  linkerScript: cortexMLinkerScript,
+};
 
 /** Compiled side by side. */
 const units = 2;
 
-function build(folder: string, runs: readonly KernelRun[]): void {
+function build(folder: string, runs: readonly KernelRun[], machine: Machine): void {
+  const { compiler, flags } = machine;
   const indexed = [...runs.entries()];
   for (let unit = 0; unit < units; unit++) {
     writeFileSync(join(folder, `unit${unit}.c`), unitText(indexed.filter(([i]) => i % units === unit)));
   }
-  writeFileSync(join(folder, 'main.c'), mainText(runs));
-  writeFileSync(join(folder, 'image.ld'), linkerScript);
+  writeFileSync(join(folder, 'main.c'), mainText(runs, machine));
+  writeFileSync(join(folder, 'image.ld'), machine.linkerScript);
   const sources = ['unit0.c', 'unit1.c'].map((name) => `"${name}"`);
   const compile = sources.map(
-    (name) => `arm-none-eabi-gcc ${flags.join(' ')} -Werror -c ${name} & pids="$pids $!";`,
+    (name) => `${compiler} ${flags.join(' ')} -Werror -c ${name} & pids="$pids $!";`,
   );
   const script = `pids=""; ${compile.join(' ')} for pid in $pids; do wait $pid || exit 1; done`;
   execFileSync('sh', ['-c', script], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
-  const cpu = flags.filter((flag) => flag.startsWith('-m'));
+  const cpu = flags.filter((flag) => /^-[mfI]/.test(flag));
   const library = join(templates, 'port', 'common', 'tml_libc.c');
   const link = ['-nostdlib', '-O2', '-Wl,--no-warn-rwx-segments', '-T', 'image.ld', '-o', 'image.elf'];
-  execFileSync('arm-none-eabi-gcc', [...cpu, ...link, 'main.c', 'unit0.o', 'unit1.o', library, '-lgcc'], {
+  const own = ['main.c', library].map((source, i) => {
+    const object = `own${i}.o`;
+    execFileSync(compiler, [...cpu, '-O2', '-c', source, '-o', object], { cwd: folder, stdio: 'inherit' });
+    return object;
+  });
+  execFileSync(compiler, [...cpu, ...machine.linkFlags, ...link, 'unit0.o', 'unit1.o', ...own, '-lgcc'], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -267,20 +316,19 @@ function images(runs: readonly KernelRun[]): KernelRun[][] {
   return list;
 }
 
-/** Runs all kernels on the emulated STM32F405. Throws when one cannot be compiled or the program stops early. */
-export function runEmulated(runs: readonly KernelRun[]): KernelOutcome[] {
-  return images(runs).flatMap(runImage);
+/** Runs all kernels on an emulated machine. Throws when one cannot be compiled or the program stops early. */
+export function runEmulated(runs: readonly KernelRun[], machine: Machine = cortexM): KernelOutcome[] {
+  return images(runs).flatMap((part) => runImage(part, machine));
 }
 
-function runImage(runs: readonly KernelRun[]): KernelOutcome[] {
+function runImage(runs: readonly KernelRun[], machine: Machine): KernelOutcome[] {
   const folder = mkdtempSync(join(tmpdir(), 'tinyml-kernels-'));
   try {
-    build(folder, runs);
-    const options = ['-M', 'netduinoplus2', '-icount', 'shift=0', '-display', 'none', '-monitor', 'none'];
-    const semihosting = ['-serial', 'none', '-semihosting-config', 'enable=on,target=native'];
+    build(folder, runs, machine);
+    const options = ['-icount', 'shift=0', '-display', 'none', '-monitor', 'none'];
     const { stdout, stderr } = spawnSync(
-      'qemu-system-arm',
-      [...options, ...semihosting, '-kernel', join(folder, 'image.elf')],
+      machine.emulator,
+      [...machine.emulatorOptions, ...options, '-kernel', join(folder, 'image.elf')],
       { encoding: 'utf8', timeout: 60_000, maxBuffer: 1 << 26 },
     );
     const numbers = `${stdout}${stderr}`.match(/[0-9a-f]{8}(?= )/g)?.map((text) => Number.parseInt(text, 16));
