@@ -1,0 +1,15 @@
+import type { KernelCall } from '../../ops/integer/kernel-call.ts';
+import { chooseConvolution, chooseFullyConnected } from './convolution.ts';
+import { type KernelChoice, portable } from './kernel.ts';
+
+/** Choosers by the name of the portable kernel. */
+const choosers = new Map<string, (call: KernelCall) => KernelChoice>([
+  ['conv2d_s8', chooseConvolution],
+  ['fully_connected_s8', chooseFullyConnected],
+]);
+
+/** The fastest kernel for RV32IM that is proved to equal the call's portable kernel. */
+export function chooseKernel(call: KernelCall): KernelChoice {
+  const choose = choosers.get(call.kernel);
+  return choose ? choose(call) : portable('no faster form is known');
+}

@@ -1,0 +1,159 @@
+import type { KernelCall, KernelParams } from '../../ops/integer/kernel-call.ts';
+import {
+  type AccumulatingLayer,
+  accumulatingLayer,
+  parameter,
+  sumsFit,
+} from '../cortex-m/accumulating-layer.ts';
+import { type Window, windowOf } from '../cortex-m/convolution.ts';
+import { chooseFinish, type Finish } from './finish.ts';
+import { assemblyFunction, type KernelChoice, type MachineKernel, portable } from './kernel.ts';
+import { coveredPositions, packedStream } from './packed-stream.ts';
+import { plainStream } from './plain-stream.ts';
+
+/** Pixels of a tile. */
+const tile = 4;
+/** Bytes of columns for each position: two words. */
+const columnBytes = 8;
+const words = (bytes: number) => Math.ceil(bytes / 4);
+
+/** The layer's constants and functions in one of the two forms. */
+interface Form {
+  readonly finish: Finish;
+  readonly stream: Int32Array;
+  readonly form: string;
+  readonly declined: readonly string[];
+  /** For four pixels at once; absent in the plain form. */
+  readonly tile4: boolean;
+}
+
+interface Planned {
+  readonly form: Form | undefined;
+  readonly obstacle: string;
+}
+
+function planForm(layer: AccumulatingLayer, taps: number, pixels: number): Planned {
+  if (!sumsFit(layer)) return { form: undefined, obstacle: 'sums can leave 32 bits' };
+  const finish = chooseFinish(layer.channels, layer.result);
+  if (!finish) return { form: undefined, obstacle: 'a scale of 1 or more, or sums beyond 2^30' };
+  const declined = finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel'];
+  const requantization = `${finish.form} requantization`;
+  const packed = pixels < tile ? undefined : packedStream(layer.channels, finish, taps);
+  if (packed) {
+    const form = { finish, stream: packed, form: `packed, ${requantization}`, declined, tile4: true };
+    return { form, obstacle: '' };
+  }
+  const reason =
+    pixels < tile
+      ? `packed: ${pixels} pixels are fewer than ${tile}`
+      : 'packed: two weights of -128 side by side';
+  const stream = plainStream(layer.channels, finish, taps);
+  const plain = {
+    finish,
+    stream,
+    form: `plain, ${requantization}`,
+    declined: [reason, ...declined],
+    tile4: false,
+  };
+  return { form: plain, obstacle: '' };
+}
+
+function layerParams(
+  { channels, result }: AccumulatingLayer,
+  { finish, tile4 }: Form,
+  taps: number,
+): KernelParams {
+  const covered = coveredPositions(taps);
+  return {
+    depth: channels.length,
+    rounds: tile4 ? Math.floor(covered / 8) * 64 : covered,
+    half_round: tile4 && covered % 8 > 0 ? 1 : 0,
+    shift: finish.shift,
+    low: result.low,
+    range: result.high - result.low,
+  };
+}
+
+function functionsOf({ finish, tile4 }: Form, pixels: number): MachineKernel['functions'] {
+  const exact = [finish.form === 'linear' ? 0 : 1];
+  const single = assemblyFunction(tile4 ? 'tile1' : 'row8', exact);
+  return [
+    tile4 ? assemblyFunction('tile4', exact) : undefined,
+    tile4 && pixels % tile === 0 ? undefined : single,
+  ];
+}
+
+/** Bytes of the scratch memory's first part. */
+const columnsOf = ({ tile4 }: Form, taps: number) => (tile4 ? columnBytes * coveredPositions(taps) : 0);
+
+function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number): KernelChoice {
+  const { form, obstacle } = planForm(layer, taps, pixels);
+  if (!form) return portable(obstacle);
+  const columns = columnsOf(form, taps);
+  return {
+    kernel: {
+      kernel: 'rv_pointwise_s8',
+      header: 'tml_rv_conv2d.h',
+      struct: 'tml_rv_pointwise_s8',
+      params: { layer: layerParams(layer, form, taps), pixels, x_depth: taps, row_words: words(columns) },
+      stream: form.stream,
+      scratchBytes: columns + 4 * words(taps),
+      functions: functionsOf(form, pixels),
+      inPlace: layer.channels.length <= taps,
+    },
+    form: form.form,
+    declined: form.declined,
+  };
+}
+
+/** Weights [channels, taps]. */
+const weightRow = (weights: Int8Array, channel: number, channels: number) => {
+  const taps = weights.length / channels;
+  return weights.subarray(channel * taps, (channel + 1) * taps);
+};
+
+/** A window of one pixel that takes all pixels in order is a matrix product. */
+function isPointwise(w: Window): boolean {
+  const single = w.kernel_height === 1 && w.kernel_width === 1 && w.stride_x === 1 && w.stride_y === 1;
+  return (
+    single && w.pad_top === 0 && w.pad_left === 0 && w.x_width === w.y_width && w.x_height === w.y_height
+  );
+}
+
+/** The kernel for a call of conv2d_s8. */
+export function chooseConvolution(call: KernelCall): KernelChoice {
+  const w = windowOf(call);
+  const layer = accumulatingLayer(call, weightRow);
+  const taps = w.kernel_height * w.kernel_width * w.x_depth;
+  const pixels = w.y_height * w.y_width;
+  if (isPointwise(w)) return pointwiseChoice(layer, w.batch * pixels, taps);
+  const { form, obstacle } = planForm(layer, taps, pixels);
+  if (!form) return portable(obstacle);
+  const columns = columnsOf(form, taps);
+  const rows = form.tile4 ? tile * w.kernel_width * w.x_depth : 0;
+  return {
+    kernel: {
+      kernel: 'rv_conv2d_s8',
+      header: 'tml_rv_conv2d.h',
+      struct: 'tml_rv_conv2d_s8',
+      params: {
+        layer: layerParams(layer, form, taps),
+        window: w as unknown as KernelParams,
+        x_zero: layer.inputZero,
+        row_words: words(columns),
+      },
+      stream: form.stream,
+      scratchBytes: columns + 4 * words(Math.max(rows, taps)),
+      functions: functionsOf(form, pixels),
+      inPlace: false,
+    },
+    form: form.form,
+    declined: form.declined,
+  };
+}
+
+/** The kernel for a call of fully_connected_s8. */
+export function chooseFullyConnected(call: KernelCall): KernelChoice {
+  const layer = accumulatingLayer(call, weightRow);
+  return pointwiseChoice(layer, parameter(call, 'rows'), parameter(call, 'depth'));
+}
