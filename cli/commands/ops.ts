@@ -1,27 +1,30 @@
-import { ops } from '../../converter/ops/index.ts';
 import { defineCommand } from '../command.ts';
+import { opsList, opsPage, yesNo } from '../report/ops-page.ts';
 import { renderTable } from '../report/table.ts';
 
-const yes = (has: boolean) => (has ? 'yes' : 'no');
+interface OpsOptions {
+  readonly markdown?: boolean;
+}
 
-export const command = defineCommand({
+export const command = defineCommand<OpsOptions>({
   usage: '',
   description: 'Lists the operators that tinyml converts, and what each can do.',
-  examples: ['tinyml ops', 'tinyml ops --json'],
-  options: [],
-  async run(context) {
-    const rows = ops.map((op) => ({
-      name: op.name,
-      summary: op.summary,
-      float: op.float !== undefined,
-      int8: op.integer !== undefined,
-    }));
-    context.output.result({ ops: rows }, () =>
-      renderTable(
-        [{ title: 'operator' }, { title: 'float' }, { title: 'int8' }, { title: 'what it does' }],
-        rows.map((row) => [row.name, yes(row.float), yes(row.int8), row.summary]),
-      ),
-    );
+  examples: ['tinyml ops', 'tinyml ops --json', 'tinyml ops --markdown > docs/ops.md'],
+  options: [{ flags: '--markdown', help: 'the page docs/ops.md' }],
+  async run(context, _args, options) {
+    const list = opsList();
+    context.output.result(list, () => {
+      if (options.markdown) return opsPage(list).trimEnd();
+      const columns = ['operator', 'float', 'int8', 'C', 'what it does'].map((title) => ({ title }));
+      const rows = list.ops.map((row) => [
+        row.name,
+        yesNo(row.float),
+        yesNo(row.int8),
+        yesNo(row.c),
+        row.summary,
+      ]);
+      return `${renderTable(columns, rows)}\n\nONNX operators: ${list.onnx.map(({ op }) => op).join(', ')}`;
+    });
     return 0;
   },
 });

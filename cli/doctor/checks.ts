@@ -21,6 +21,8 @@ interface ToolCheck {
   readonly programs: readonly string[];
   readonly packages: readonly string[];
   readonly brew: string;
+  /** Only for some boards. */
+  readonly optional?: true;
   /** Runs beyond `--version`: the arguments, and what must be in the output. */
   readonly probe?: { readonly args: readonly string[]; readonly expected: string; readonly input?: string };
 }
@@ -52,6 +54,20 @@ const tools: readonly ToolCheck[] = [
     brew: 'xcode-select --install',
     probe: { args: ['-E', '-x', 'c', '-'], expected: 'printf', input: '#include <stdio.h>\n' },
   },
+  {
+    name: 'RISC-V compiler',
+    programs: ['riscv64-unknown-elf-gcc'],
+    packages: ['gcc-riscv64-unknown-elf'],
+    brew: 'brew install riscv-gnu-toolchain',
+    optional: true,
+  },
+  {
+    name: 'QEMU for RISC-V',
+    programs: ['qemu-system-riscv32'],
+    packages: ['qemu-system-misc'],
+    brew: 'brew install qemu',
+    optional: true,
+  },
 ];
 
 export function aptCommand(packages: readonly string[]): readonly string[] {
@@ -66,7 +82,7 @@ function installHint(check: ToolCheck): string {
 }
 
 async function checkTool(check: ToolCheck, lifetime: Lifetime): Promise<Check> {
-  const base = { name: check.name, needed: true, packages: check.packages };
+  const base = { name: check.name, needed: check.optional !== true, packages: check.packages };
   const path = findFirstTool(check.programs);
   if (path === undefined) {
     return {
