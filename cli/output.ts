@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { printable } from './report/error-report.ts';
 import { makeStyle, type Style, wantsColor } from './report/style.ts';
@@ -60,7 +61,7 @@ export function makeOutput(flags: GlobalFlags): Output {
     },
     step: (title, run) => {
       if (flags.quiet || (flags.json && !flags.verbose)) return run(() => {});
-      return process.stderr.isTTY ? liveStep(title, run) : plainStep(title, run, say);
+      return isLive(process.stderr) ? liveStep(title, run) : plainStep(title, run, say);
     },
   };
 }
@@ -76,7 +77,22 @@ async function plainStep<T>(
   return value;
 }
 
+/** A terminal of no width (some pseudo terminals) cannot show a live line. */
+function isLive(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && stream.columns > 20;
+}
+
+let restoresCursor = false;
+
+/** The live line hides the cursor; it comes back however the process ends. */
+function restoreCursorAtExit(): void {
+  if (restoresCursor) return;
+  restoresCursor = true;
+  process.once('exit', () => writeSync(process.stderr.fd, '\u001b[?25h'));
+}
+
 async function liveStep<T>(title: string, run: (progress: Progress) => Promise<T>): Promise<T> {
+  restoreCursorAtExit();
   const { Listr, ListrLogger, ProcessOutput } = await import('listr2');
   let value: T | undefined;
   const logger = new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) });
