@@ -125,6 +125,18 @@ export function runReference(
   );
 }
 
+/** Results of the generated C on this machine. */
+export function runHostC(
+  context: Context,
+  model: OpenModel,
+  converted: ConvertedModel,
+  inputs: readonly InputSamples[],
+): Promise<EngineRun> {
+  return runConverted('c', model, converted, inputs, async ({ files, graph }, samples) =>
+    runOnHost(context, await compileForHost(context, files), graph, samples),
+  );
+}
+
 /** Runs samples through one engine, converting a float model first where the engine needs it. */
 export async function runEngine(
   context: Context,
@@ -137,7 +149,6 @@ export async function runEngine(
   if (engine === 'float') return runFloat(context, model, optimize(model.graph), inputs);
   const converted = await convertOpenModel(context, model, { calib: choice.calib });
   if (engine === 'int8') return runReference(context, model, converted, inputs);
-  const host: SampleRunner = async ({ files, graph }, samples) =>
-    runOnHost(context, await compileForHost(context, files), graph, samples);
-  return runConverted(engine, model, converted, inputs, engine === 'c' ? host : board);
+  if (engine === 'c') return runHostC(context, model, converted, inputs);
+  return runConverted(engine, model, converted, inputs, board);
 }

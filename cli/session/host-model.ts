@@ -27,6 +27,10 @@ function writeSources(folder: string, files: Files): string[] {
   return [...sources.map(([name]) => name), 'tml_host.c'];
 }
 
+export function hasHostCompiler(): boolean {
+  return findFirstTool(compilers) !== undefined;
+}
+
 /** Compiles generated C with this machine's own compiler; resolves to the program's path. */
 export async function compileForHost(context: Context, files: Files): Promise<string> {
   const compiler = findFirstTool(compilers);
