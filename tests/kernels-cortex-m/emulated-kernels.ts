@@ -228,7 +228,9 @@ function unitText(runs: readonly (readonly [number, KernelRun])[]): string {
 
 function mainText(runs: readonly KernelRun[], machine: Machine): string {
   const longest = (lengths: number[]) => Math.max(4, ...lengths) + 128;
-  const output = longest(runs.map((run) => Math.max(run.outputLength, run.inputs[0]!.length)));
+  const result = ({ kernel, outputLength, inPlace, inputs }: KernelRun) =>
+    Math.max(outputLength, inPlace && kernel.inPlace ? inputs[0]!.length : 0);
+  const output = longest(runs.map(result));
   const scratch = longest(runs.map(({ kernel }) => kernel.scratchBytes ?? 0));
   return [
     programHead,

@@ -12,11 +12,18 @@ import {
   fullyConnected,
   type Problem,
   pooling,
+  type WindowChoice,
 } from './problems.ts';
 
 const seed = 20261124;
 
 const choiceOf = ({ op, call }: Problem): KernelChoice => chooseKernel(opOf(op).kernels!(call)![0]!);
+
+/** Channels whose number is not a multiple of 4 take halves away from zero, which no line does on both sides of it. */
+const awayFromZero = { channels: 7, depth: 30, outputZero: 3, activation: 'none', factor: 0.003, spread: 1 };
+
+/** Two results. */
+const pairWindow: WindowChoice = { kernel: [1, 3], strides: [1, 1], dilations: [1, 1], size: [1, 2] };
 
 /** Problems around the bounds of the proofs: sums near 2^23 and 2^30, scales near 1/4 and 1, weights of -128. */
 function boundaryProblems(random: Random): Problem[] {
@@ -28,7 +35,14 @@ function boundaryProblems(random: Random): Problem[] {
     ...[2 ** -24, 2 ** -30].map((factor) => fullyConnected(random, { factor })),
     ...[0.24, 0.26, 0.51, 1.01].map((factor) => depthwise(random, { factor })),
     ...Array.from({ length: 4 }, () => convolution(random, { style: 'lowest' })),
-    ...Array.from({ length: 4 }, () => fullyConnected(random, { outputZero: 3, activation: 'none' })),
+    ...(['usual', 'lowest'] as const).flatMap((style) => [
+      convolution(random, { window: pairWindow, style, factor: 0.001, biasReach: 100 }),
+      convolution(random, { window: pairWindow, style, ...awayFromZero }),
+      ...[1, 5].map((rows) =>
+        fullyConnected(random, { rows, style, factor: 0.3, channels: 6, depth: 30, spread: 1 }),
+      ),
+      depthwise(random, { style, factor: 1.3 }),
+    ]),
     ...Array.from({ length: 4 }, () => depthwise(random, { outputZero: 3, activation: 'none' })),
     addition(random, true),
   ];
@@ -40,11 +54,11 @@ function allProblems(): Problem[] {
     Array.from({ length: count }, () => make(random));
   return [
     ...boundaryProblems(random),
-    ...many(240, convolution),
-    ...many(190, depthwise),
-    ...many(110, fullyConnected),
-    ...many(50, (random) => addition(random)),
-    ...many(60, pooling),
+    ...many(190, convolution),
+    ...many(150, depthwise),
+    ...many(90, fullyConnected),
+    ...many(40, (random) => addition(random)),
+    ...many(50, pooling),
   ];
 }
 
@@ -114,8 +128,8 @@ describe.skipIf(!hasEmulator())(
         return kernel ? [{ problem, run: { kernel, inputs, outputLength, inPlace: true } }] : [];
       });
       const outcomes = runEmulated(runs.map(({ run }) => run));
-      expect(outcomes.length).toBeGreaterThan(600);
-      expect(outcomes.filter(({ hashInPlace }) => hashInPlace !== undefined).length).toBeGreaterThan(120);
+      expect(outcomes.length).toBeGreaterThan(500);
+      expect(outcomes.filter(({ hashInPlace }) => hashInPlace !== undefined).length).toBeGreaterThan(100);
       const differences = runs.map(({ problem }, i) => difference(problem, outcomes[i]!));
       expect(differences.filter((found) => found !== undefined)).toEqual([]);
     });

@@ -63,6 +63,8 @@ interface LayerNumbers {
   readonly outputZero?: number;
   readonly activation?: string;
   readonly biasReach?: number;
+  /** Largest ratio between the scales of two channels. */
+  readonly spread?: number;
 }
 
 const styles: readonly WeightStyle[] = ['usual', 'usual', 'usual', 'extreme', 'lowest', 'idle', 'one-sided'];
@@ -79,7 +81,7 @@ export function weightedLayer(random: Random, shape: LayerShape, numbers: LayerN
   const channels = weights[axis]!;
   const terms = product(weights) / channels;
   const x = one(0.05, random.pick([-128, 127, 0, random.integer(-128, 127)]));
-  const spread = random.pick([1, 1, 4, 60]);
+  const spread = numbers.spread ?? random.pick([1, 1, 4, 60]);
   const scale = Array.from({ length: channels }, () => 0.01 / spread ** random.next());
   const factor = numbers.factor ?? anyFactor(random, terms);
   const y = one((0.05 * Math.max(...scale)) / factor, numbers.outputZero ?? random.pick([-128, 127, -5, 30]));
@@ -111,7 +113,7 @@ export function weightedLayer(random: Random, shape: LayerShape, numbers: LayerN
 
 const depths = [1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 31, 33, 64, 70];
 
-interface WindowChoice {
+export interface WindowChoice {
   readonly kernel: readonly [number, number];
   readonly strides: readonly number[];
   readonly dilations: readonly number[];
@@ -165,11 +167,24 @@ function anyWindow(random: Random): WindowChoice {
   };
 }
 
-export function convolution(random: Random, numbers: LayerNumbers = {}): Problem {
-  const depth = random.pick(depths);
-  const choice = anyWindow(random);
-  const { input, attrs } = windowAttributes(random, random.pick([1, 1, 1, 2]), depth, choice);
-  const weights = [random.pick(depths), ...choice.kernel, depth];
+/** What of a layer's shape is not random. */
+interface FixedShape {
+  readonly depth?: number;
+  readonly channels?: number;
+  readonly rows?: number;
+  readonly window?: WindowChoice;
+}
+
+export function convolution(random: Random, fixed: LayerNumbers & FixedShape = {}): Problem {
+  const { depth = random.pick(depths), channels = random.pick(depths), ...numbers } = fixed;
+  const choice = fixed.window ?? anyWindow(random);
+  const { input, attrs } = windowAttributes(
+    random,
+    depth > 33 ? 1 : random.pick([1, 1, 1, 2]),
+    depth,
+    choice,
+  );
+  const weights = [channels, ...choice.kernel, depth];
   return weightedLayer(random, { op: 'conv2d', attrs, input, weights, axis: 0 }, numbers);
 }
 
@@ -187,16 +202,22 @@ export function depthwise(random: Random, numbers: LayerNumbers = {}): Problem {
         size: [random.integer(1, 6), random.integer(1, depth > 16 ? 14 : 60)],
       }
     : anyWindow(random);
-  const { input, attrs } = windowAttributes(random, random.pick([1, 1, 1, 2]), depth, choice);
+  const { input, attrs } = windowAttributes(
+    random,
+    depth > 33 ? 1 : random.pick([1, 1, 1, 2]),
+    depth,
+    choice,
+  );
   const weights = [1, ...choice.kernel, depth * random.pick([1, 1, 1, 2, 3])];
   return weightedLayer(random, { op: 'depthwiseConv2d', attrs, input, weights, axis: 3 }, numbers);
 }
 
-export function fullyConnected(random: Random, numbers: LayerNumbers & { depth?: number } = {}): Problem {
-  const depth = numbers.depth ?? random.pick([...depths, 100, 128, 131, 250]);
+export function fullyConnected(random: Random, fixed: LayerNumbers & FixedShape = {}): Problem {
+  const { channels = random.pick(depths), rows = random.pick([1, 1, 1, 4, 6]), ...numbers } = fixed;
+  const depth = fixed.depth ?? random.pick([...depths, 100, 128, 131, 250]);
   const shape = {
-    input: [random.pick([1, 1, 1, 4, 6]), depth],
-    weights: [random.pick(depths), depth],
+    input: [rows, depth],
+    weights: [channels, depth],
     axis: 0,
     attrs: {},
   };

@@ -89,9 +89,11 @@ type Planned =
 /** Multiplication of second channels in each weight form; a linear finish takes it along. */
 const gains = { dual: [1, 256], plain: [1, 1] } as const;
 
-function planTiles(layer: AccumulatingLayer, taps: number): Planned {
+/** `tiled`: whether there are tiles of four pixels, for which the words come in blocks. */
+function planTiles(layer: AccumulatingLayer, taps: number, tiled: boolean): Planned {
   const depth = layer.channels.length;
-  const blocks = blocksOf(wordsOfWindow(taps));
+  const words = wordsOfWindow(taps);
+  const blocks = tiled ? blocksOf(words) : { count: 1, length: words };
   if (!sumsFit(layer)) return { plan: undefined, obstacle: 'sums can leave 32 bits' };
   const obstacle = dualObstacleOf(pairsOf(layer.channels));
   const weights = obstacle === undefined ? 'dual' : 'plain';
@@ -103,7 +105,7 @@ function planTiles(layer: AccumulatingLayer, taps: number): Planned {
   ];
   return {
     plan: { layer, finish, weights, blocks, depth },
-    form: `${weights} weights, ${finish.form} requantization`,
+    form: `${weights} weights, ${finish.form} requantization, ${tiled ? 'tiles of 4' : 'single pixels'}`,
     declined,
   };
 }
@@ -114,11 +116,17 @@ const streamOf = ({ layer, finish, weights, blocks }: TilePlan) =>
 /** Bytes of the widened inputs of four pixels. */
 const columnBytesOf = ({ blocks }: TilePlan) => 16 * wordsOf(blocks);
 
+/** Bytes for a single pixel: its widened inputs, and behind them a copy of it where it is not whole words. */
+function singleBytes({ blocks }: TilePlan, taps: number): number {
+  const copied = 4 * Math.ceil(taps / 4);
+  return Math.max(4 * wordsOf(blocks), 2 * copied + (taps % 4 === 0 ? 0 : copied));
+}
+
 function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number): KernelChoice {
-  const planned = planTiles(layer, taps);
+  const tiles = Math.floor((pixels - (taps % 4 === 0 ? 0 : 1)) / 4);
+  const planned = planTiles(layer, taps, tiles > 0);
   if (!planned.plan) return portable(planned.obstacle);
   const { plan, form, declined } = planned;
-  const tiles = Math.floor((pixels - (taps % 4 === 0 ? 0 : 1)) / 4);
   return {
     kernel: {
       kernel: 'cm_pointwise_s8',
@@ -126,11 +134,11 @@ function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number)
       struct: 'tml_cm_pointwise_s8',
       params: { pixels, x_depth: taps, y_depth: plan.depth, words: wordsOf(plan.blocks) },
       stream: streamOf(plan),
-      scratchBytes: columnBytesOf(plan),
+      scratchBytes: tiles > 0 ? columnBytesOf(plan) : singleBytes(plan, taps),
       functions: [tiles > 0 ? tile4(plan) : undefined, 4 * tiles < pixels ? tile1(plan) : undefined],
       inPlace: plan.depth <= taps,
     },
-    form: `${form}, ${tiles > 0 ? 'tiles of 4' : 'single pixels'}`,
+    form,
     declined,
   };
 }
@@ -165,10 +173,10 @@ export function chooseConvolution(call: KernelCall): KernelChoice {
   const layer = accumulatingLayer(call, weightRow);
   const taps = w.kernel_height * w.kernel_width * w.x_depth;
   if (isPointwise(w)) return pointwiseChoice(layer, w.batch * w.y_height * w.y_width, taps);
-  const planned = planTiles(layer, taps);
+  const pixels = w.y_height * w.y_width;
+  const planned = planTiles(layer, taps, pixels >= 4);
   if (!planned.plan) return portable(planned.obstacle);
   const { plan, form, declined } = planned;
-  const pixels = w.y_height * w.y_width;
   return {
     kernel: {
       kernel: 'cm_conv2d_s8',
@@ -180,11 +188,11 @@ export function chooseConvolution(call: KernelCall): KernelChoice {
         words: wordsOf(plan.blocks),
       },
       stream: streamOf(plan),
-      scratchBytes: columnBytesOf(plan) + stagingBytes(w),
+      scratchBytes: pixels >= 4 ? columnBytesOf(plan) + stagingBytes(w) : 12 * Math.ceil(taps / 4),
       functions: [pixels >= 4 ? tile4(plan) : undefined, pixels % 4 > 0 ? tile1(plan) : undefined],
       inPlace: false,
     },
-    form: `${form}, ${pixels >= 4 ? 'tiles of 4' : 'single pixels'}`,
+    form,
     declined,
   };
 }
