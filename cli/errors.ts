@@ -316,13 +316,3 @@ export function badBoardsAction(action: string): TinymlError {
   const actions = ['list', 'show', 'run'];
   return wrongChoice('the action of boards', action, actions);
 }
-
-/** `where` names the output or layer that differs first. */
-export function notBitExact(board: string, where: string): TinymlError {
-  return new TinymlError({
-    code: 'E_NOT_BIT_EXACT',
-    exit: 3,
-    what: `${board} does not compute what this machine does: ${where}`,
-    hint: 'tinyml verify DIR --layers names the first layer that differs',
-  });
-}

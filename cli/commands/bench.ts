@@ -12,11 +12,12 @@ import {
   portOption,
 } from '../options.ts';
 import { renderBench, renderProfile } from '../report/bench-table.ts';
-import { type BenchSubject, connectBench, measureBoard } from '../session/bench-board.ts';
+import { type BenchSubject, connectBench, subjectOfConverted } from '../session/bench-subject.ts';
 import { flashBoard, withBoard } from '../session/board-link.ts';
 import { convertOpenModel } from '../session/convert.ts';
 import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
 import { type FlashImage, firmwareOf, subjectOf } from '../session/folder-bench.ts';
+import { measureBoard } from '../session/measure-board.ts';
 import { readModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, openModel } from '../session/open-model.ts';
 
@@ -50,11 +51,10 @@ async function prepare(
   }
   const model = openModel(context, path, options.inputShape);
   const converted = await convertOpenModel(context, model, options);
-  const { graph, tflite, layers } = converted;
   const image = await context.output.step(`build for ${board.id}`, () =>
     buildFirmware(context, board, firmwareModelOf(model.name, converted, options.optimize)),
   );
-  return { subject: { name: model.path, engine: 'aot', graph, tflite, layers }, image, mustFlash: true };
+  return { subject: subjectOfConverted(model.path, converted), image, mustFlash: true };
 }
 
 export const command = defineCommand<BenchOptions>({

@@ -12,13 +12,15 @@ import {
 } from '../options.ts';
 import { type DeployReport, renderDeploy } from '../report/deploy-table.ts';
 import { type Accuracy, measureAccuracy } from '../session/accuracy.ts';
-import { connectBench, measureBoard, verifyBoard } from '../session/bench-board.ts';
+import { connectBench, subjectOfConverted } from '../session/bench-subject.ts';
 import { refuseTooBig } from '../session/board-fit.ts';
 import { flashBoard, withBoard } from '../session/board-link.ts';
 import { convertOpenModel } from '../session/convert.ts';
 import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
+import { measureBoard } from '../session/measure-board.ts';
 import { reportOf, writeModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
+import { verifyBoard } from '../session/verify-board.ts';
 
 interface DeployOptions {
   readonly output?: string;
@@ -85,8 +87,7 @@ export const command = defineCommand<DeployOptions>({
     const firmware = await output.step(`build for ${board.id}`, () =>
       buildFirmware(context, board, firmwareModelOf(model.name, converted, options.optimize)),
     );
-    const { graph, tflite, layers } = converted;
-    const subject = { name: model.path, engine: 'aot', graph, tflite, layers };
+    const subject = subjectOfConverted(model.path, converted);
     const onBoard = await withBoard(context, board, options.port, async (link) => {
       await output.step(`flash ${board.id}`, (progress) => flashBoard(context, link, firmware.bin, progress));
       const client = await connectBench(context, link, subject);

@@ -2,10 +2,11 @@ import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
 import { boardOption, countUpTo, portOption } from '../options.ts';
 import { renderVerdict } from '../report/verdict.ts';
-import { connectBench, verifyBoard } from '../session/bench-board.ts';
+import { connectBench } from '../session/bench-subject.ts';
 import { flashBoard, withBoard } from '../session/board-link.ts';
 import { firmwareOf, subjectOf } from '../session/folder-bench.ts';
 import { readModelFolder } from '../session/model-folder.ts';
+import { verifyBoard } from '../session/verify-board.ts';
 
 interface VerifyOptions {
   readonly board: string;

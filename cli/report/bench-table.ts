@@ -1,4 +1,4 @@
-import type { BenchReport } from '../session/bench-board.ts';
+import type { BenchReport } from '../session/measure-board.ts';
 import { formatBytes, formatCount, formatMicroseconds } from './format.ts';
 import { renderPairs, renderTable } from './table.ts';
 

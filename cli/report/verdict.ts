@@ -1,4 +1,4 @@
-import type { Mismatch, VerifyReport } from '../session/bench-board.ts';
+import type { Mismatch, VerifyReport } from '../session/verify-board.ts';
 import type { Style } from './style.ts';
 
 /** The first place where a board differs, in words. */
@@ -14,6 +14,6 @@ export function renderVerdict(report: VerifyReport, style: Style): string {
   if (firstMismatch)
     return style.red(`NOT bit-exact: ${board} differs first in ${mismatchText(firstMismatch)}`);
   return style.green(
-    `bit-exact: ${vectors} inputs and ${layersChecked} layers are equal on ${board} and on this machine`,
+    `bit-exact: ${vectors} inputs${layersChecked > 0 ? ` and ${layersChecked} layers` : ''} are equal on ${board} and on this machine`,
   );
 }

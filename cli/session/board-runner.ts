@@ -3,7 +3,7 @@ import { bytesOf, fromBytes } from '../../converter/ir/tensor.ts';
 import type { TensorData } from '../../converter/ir/types.ts';
 import { chooseBoard } from '../board-choice.ts';
 import type { Context } from '../context.ts';
-import { connectBench } from './bench-board.ts';
+import { connectBench, subjectOfConverted } from './bench-subject.ts';
 import { flashBoard, withBoard } from './board-link.ts';
 import type { SampleRunner } from './engines.ts';
 import { buildFirmware, firmwareModelOf } from './firmware.ts';
@@ -21,14 +21,8 @@ export function boardRunner(
     );
     return withBoard(context, board, options.port, async (link) => {
       await output.step(`flash ${board.id}`, (progress) => flashBoard(context, link, firmware.bin, progress));
-      const { graph, tflite, layers } = converted;
-      const client = await connectBench(context, link, {
-        name: 'model',
-        engine: 'aot',
-        graph,
-        tflite,
-        layers,
-      });
+      const { graph } = converted;
+      const client = await connectBench(context, link, subjectOfConverted('model', converted));
       const types = graph.outputs.map((port) => tensorOf(graph, port.value).type);
       return output.step(`run on ${board.id}`, async (progress) => {
         const results: TensorData[][] = [];

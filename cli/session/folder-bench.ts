@@ -5,7 +5,7 @@ import { elfSizes, type ImageSizes } from '../../firmware-templates/elf-sizes.ts
 import type { Context } from '../context.ts';
 import { engineNotBuilt } from '../errors.ts';
 import { readInputFile } from '../files/input-file.ts';
-import type { BenchSubject } from './bench-board.ts';
+import type { BenchSubject } from './bench-subject.ts';
 import { buildFirmware } from './firmware.ts';
 import { firmwareName, type ModelFolder } from './model-folder.ts';
 
@@ -17,8 +17,9 @@ export interface FlashImage {
 }
 
 export function subjectOf(folder: ModelFolder): BenchSubject {
-  const { report, graph, tflite } = folder;
-  return { name: report.model.path, engine: report.engine, graph, tflite, layers: report.layers };
+  const { report, graph, tflite, sources } = folder;
+  const { engine, layers, model } = report;
+  return { name: model.path, engine, graph, tflite, layers, files: sources };
 }
 
 /** The firmware of a model folder for a board: what `tinyml build` left there, otherwise built now. */
