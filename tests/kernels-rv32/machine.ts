@@ -20,10 +20,14 @@ __attribute__((used)) void start(void)
 	}
 }
 
+/* Waits until the transmitter is empty, after the last byte too: the emulator ends soon. */
 static void print(const char *text)
 {
-	while (*text)
+	while (*text) {
 		*(volatile char *)0x10000000u = *text++;
+		while (!(*(volatile uint8_t *)0x10000005u & 0x40u)) {
+		}
+	}
 }
 
 static uint32_t instructions(void)

@@ -2,8 +2,17 @@ import type { AssemblyFunction } from '../cortex-m/kernel.ts';
 
 export { type CortexMKernel as MachineKernel, type KernelChoice, portable } from '../cortex-m/kernel.ts';
 
-/** The function that the macro TML_RV_<macro> defines for these numbers. */
-export function assemblyFunction(macro: string, numbers: readonly number[]): AssemblyFunction {
-  const name = `tml_rv_${macro}_${numbers.map((x) => (x < 0 ? `m${-x}` : String(x))).join('_')}`;
-  return { name, definition: `TML_RV_${macro.toUpperCase()}(${[name, ...numbers].join(', ')})` };
+/**
+ * The function that the macro TML_RV_<macro> defines for these numbers, which come after `first` where a macro takes
+ * the name of another; `suffix` tells such functions apart.
+ */
+export function assemblyFunction(
+  macro: string,
+  numbers: readonly number[],
+  variant?: { readonly suffix: string; readonly first: string },
+): AssemblyFunction {
+  const digits = numbers.map((x) => (x < 0 ? `m${-x}` : String(x)));
+  const name = ['tml_rv', macro, ...(variant ? [variant.suffix] : []), ...digits].join('_');
+  const args = [name, ...(variant ? [variant.first] : []), ...numbers];
+  return { name, definition: `TML_RV_${macro.toUpperCase()}(${args.join(', ')})` };
 }

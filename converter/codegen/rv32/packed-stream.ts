@@ -10,7 +10,7 @@ const halfRound = 4;
 export const coveredPositions = (taps: number) => halfRound * Math.ceil(taps / halfRound);
 
 /** Whether the sums of two pixels over weights[from..to) can be told apart, for any inputs of 8 bits. */
-function separable(weights: Int8Array, from: number, to: number): boolean {
+export function separable(weights: Int8Array, from: number, to: number): boolean {
   let low = 0;
   let high = 0;
   for (const weight of weights.subarray(from, to)) {
@@ -56,8 +56,8 @@ function roundsOf(taps: number): { from: number; length: number }[] {
 const pairsOf = (channels: readonly Channel[]): Pair[] =>
   Array.from({ length: Math.ceil(channels.length / 2) }, (_, i) => [channels[2 * i]!, channels[2 * i + 1]]);
 
-/** Start values of h and m in tml_rv_gemm.h; |start| may reach 2^31, so the products are kept to 32 bits first. */
-const startWords = (start: number, groups: number) => [
+/** Start values of h and m in tml_rv_gemm.h for a number of groups. */
+export const startWords = (start: number, groups: number) => [
   start | 0,
   ((start | 0) + ((start | 0) << 16) - groups * 0x8000) | 0,
 ];

@@ -70,9 +70,9 @@ typedef void tml_rv_tile(const int32_t *stream, const void *inputs, int8_t *y, c
 	"lw s11, 48(sp)\n\t"                                                                                           \
 	"addi sp, sp, 64\n\tret"
 
-/* Requantizes the sums in `registers`, whose channel has m, c and, if exact, e and mask; needs two free registers,
- * `range` and `low`. */
-#define TML_RV_FINISH(form, registers, m, c, e, mask, range, low, t0, t1)                                              \
+/* Requantizes the sums in `registers`, whose channel has m, c, e and, if exact, a mask; `low` is a register or a number,
+ * `t0` a free register. */
+#define TML_RV_FINISH(form, registers, m, c, e, mask, range, low, t0)                                                  \
 	".irp r, " registers "\n\t"                                                                                    \
 	".if " TML_RV_TEXT(form) "\n\t"                                                                                \
 	"slli \\r, \\r, 1\n\t"                                                                                         \
@@ -163,14 +163,14 @@ typedef void tml_rv_tile(const int32_t *stream, const void *inputs, int8_t *y, c
 			"slli t0, s4, 16\n\tsub s8, s8, t0\n\tslli t6, s5, 16\n\tsub s9, s9, t6\n\t"                   \
 			"lw a6, 0(a0)\n\tlw a7, 4(a0)\n\tlw a4, 16(a3)\n\tlw a5, 20(a3)\n\t"                           \
 			".if .Lfinish == 16\n\tlw a1, 8(a0)\n\tlw s0, 12(a0)\n\t.else\n\tlw a1, 12(a3)\n\t.endif\n\t"  \
-			TML_RV_FINISH(form, "s8, s4, s9, s5", "a6", "a7", "a1", "s0", "a5", "a4", "t0", "t6")          \
+			TML_RV_FINISH(form, "s8, s4, s9, s5", "a6", "a7", "a1", "s0", "a5", "a4", "t0")          \
 			"add s1, a2, t4\n\tadd s2, s1, t4\n\tadd s3, s2, t4\n\t"                                       \
 			"sb s8, 0(a2)\n\tsb s4, 0(s1)\n\tsb s9, 0(s2)\n\tsb s5, 0(s3)\n\t"                             \
 			"addi a2, a2, 1\n\tbeq a2, t5, 8f\n\t" /* the last pair may lack its second */                 \
 			"slli t0, s6, 16\n\tsub s10, s10, t0\n\tslli t6, s7, 16\n\tsub s11, s11, t6\n\t"               \
 			"lw a6, .Lfinish(a0)\n\tlw a7, .Lfinish+4(a0)\n\t"                                             \
 			".if .Lfinish == 16\n\tlw a1, .Lfinish+8(a0)\n\tlw s0, .Lfinish+12(a0)\n\t.endif\n\t"          \
-			TML_RV_FINISH(form, "s10, s6, s11, s7", "a6", "a7", "a1", "s0", "a5", "a4", "t0", "t6")        \
+			TML_RV_FINISH(form, "s10, s6, s11, s7", "a6", "a7", "a1", "s0", "a5", "a4", "t0")        \
 			"sb s10, 0(a2)\n\tsb s6, 1(s1)\n\tsb s11, 1(s2)\n\tsb s7, 1(s3)\n\t"                           \
 			"addi a0, a0, 2*.Lfinish\n\taddi a2, a2, 1\n\tbne a2, t5, 1b\n"                                \
 			"8:\n\t" TML_RV_RETURN);                                                                       \
@@ -206,11 +206,11 @@ typedef void tml_rv_tile(const int32_t *stream, const void *inputs, int8_t *y, c
 			"addi a0, a0, 3\n\tandi a0, a0, -4\n\t"                                                        \
 			"lw a6, 0(a0)\n\tlw a7, 4(a0)\n\t"                                                             \
 			".if .Lfinish == 16\n\tlw s5, 8(a0)\n\tlw s0, 12(a0)\n\t.endif\n\t"                            \
-			TML_RV_FINISH(form, "s4", "a6", "a7", "s5", "s0", "s3", "s2", "t0", "t6")                      \
+			TML_RV_FINISH(form, "s4", "a6", "a7", "s5", "s0", "s3", "s2", "t0")                      \
 			"sb s4, 0(a2)\n\taddi a2, a2, 1\n\tbeq a2, t5, 5f\n\t"                                         \
 			"lw a6, .Lfinish(a0)\n\tlw a7, .Lfinish+4(a0)\n\t"                                             \
 			".if .Lfinish == 16\n\tlw s5, .Lfinish+8(a0)\n\tlw s0, .Lfinish+12(a0)\n\t.endif\n\t"          \
-			TML_RV_FINISH(form, "s6", "a6", "a7", "s5", "s0", "s3", "s2", "t0", "t6")                      \
+			TML_RV_FINISH(form, "s6", "a6", "a7", "s5", "s0", "s3", "s2", "t0")                      \
 			"sb s6, 0(a2)\n\taddi a2, a2, 1\n\taddi a0, a0, 2*.Lfinish\n\tbne a2, t5, 1b\n"                \
 			"5:\n\t" TML_RV_RETURN);                                                                       \
 	}
@@ -245,7 +245,7 @@ typedef void tml_rv_tile(const int32_t *stream, const void *inputs, int8_t *y, c
 			".irp s, s0, s1, s2, s3, s4, s5, s6, s7\n\t"                                                   \
 			"lw a6, 0(a0)\n\tlw a7, 4(a0)\n\t"                                                             \
 			".if .Lfinish == 16\n\tlw s10, 8(a0)\n\tlw s11, 12(a0)\n\t.endif\n\t"                          \
-			TML_RV_FINISH(form, "\\s", "a6", "a7", "s10", "s11", "s9", "s8", "a4", "a5")                   \
+			TML_RV_FINISH(form, "\\s", "a6", "a7", "s10", "s11", "s9", "s8", "a4")                   \
 			"sb \\s, 0(a2)\n\taddi a2, a2, 1\n\taddi a0, a0, .Lfinish\n\tbeq a2, t5, 8f\n\t"               \
 			".endr\n\t"                                                                                    \
 			"j 1b\n"                                                                                       \

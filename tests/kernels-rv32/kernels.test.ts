@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { chooseKernel } from '../../converter/codegen/rv32/choose-kernel.ts';
+import type { KernelChoice } from '../../converter/codegen/rv32/kernel.ts';
+import { opOf } from '../../converter/ops/index.ts';
+import { Random } from '../kernels/problems.ts';
+import { fnv1a, hasEmulator, type KernelOutcome, runEmulated } from '../kernels-cortex-m/emulated-kernels.ts';
+import {
+  convolution,
+  depthwise,
+  expectedResult,
+  fullyConnected,
+  type Problem,
+} from '../kernels-cortex-m/problems.ts';
+import { rv32 } from './machine.ts';
+
+const seed = 20261125;
+
+const choiceOf = ({ op, call }: Problem): KernelChoice => chooseKernel(opOf(op).kernels!(call)![0]!);
+
+/** Problems around the bounds of the proofs: sums near 2^30, scales near 1/4 and 1, weights of -128. */
+function boundaryProblems(random: Random): Problem[] {
+  const many = (count: number, make: () => Problem) => Array.from({ length: count }, make);
+  return [
+    ...[2 ** 22, 2 ** 29, 2 ** 30, 2 ** 30 + 2 ** 29].map((biasReach) => convolution(random, { biasReach })),
+    ...[2 ** 29, 2 ** 30].map((biasReach) => depthwise(random, { biasReach })),
+    ...[0.24, 0.25, 0.26, 0.49, 0.51, 0.99, 1.01, 3].map((factor) => convolution(random, { factor })),
+    ...[2 ** -24, 2 ** -30].map((factor) => fullyConnected(random, { factor })),
+    ...[0.24, 0.26, 0.51, 1.01].map((factor) => depthwise(random, { factor })),
+    ...many(12, () => convolution(random, { style: 'lowest' })),
+    ...many(6, () => fullyConnected(random, { style: 'lowest' })),
+    ...many(8, () => depthwise(random, { style: 'lowest' })),
+    ...many(6, () => depthwise(random, { style: 'extreme' })),
+    ...many(6, () => fullyConnected(random, { outputZero: 3, activation: 'none' })),
+    ...many(6, () => depthwise(random, { outputZero: 3, activation: 'none' })),
+  ];
+}
+
+function allProblems(): Problem[] {
+  const random = new Random(seed);
+  const many = (count: number, make: (random: Random) => Problem) =>
+    Array.from({ length: count }, () => make(random));
+  return [
+    ...boundaryProblems(random),
+    ...many(280, convolution),
+    ...many(240, depthwise),
+    ...many(140, fullyConnected),
+  ];
+}
+
+function difference(
+  problem: Problem,
+  { hash, hashInPlace, keptToItself }: KernelOutcome,
+): string | undefined {
+  const expected = fnv1a(expectedResult(problem));
+  if (hash !== expected) return `${problem.name}: wrong result`;
+  if (hashInPlace !== undefined && hashInPlace !== expected) return `${problem.name}: wrong result in place`;
+  return keptToItself ? undefined : `${problem.name}: wrote beyond its memory`;
+}
+
+describe.skipIf(!hasEmulator(rv32))(
+  'RV32 kernels (skipped without riscv64-unknown-elf-gcc and qemu-system-riscv32)',
+  () => {
+    const problems = allProblems();
+    const choices = problems.map(choiceOf);
+
+    it('are chosen in every form', () => {
+      const forms = new Set(problems.map(({ op }, i) => `${op}: ${choices[i]!.form}`));
+      expect([...forms].sort()).toEqual([
+        'conv2d: packed, exact requantization',
+        'conv2d: packed, linear requantization',
+        'conv2d: plain, exact requantization',
+        'conv2d: plain, linear requantization',
+        'conv2d: portable',
+        'depthwiseConv2d: 3x3 window, packed, exact requantization',
+        'depthwiseConv2d: 3x3 window, packed, linear requantization',
+        'depthwiseConv2d: portable',
+        'fullyConnected: packed, exact requantization',
+        'fullyConnected: packed, linear requantization',
+        'fullyConnected: plain, exact requantization',
+        'fullyConnected: plain, linear requantization',
+      ]);
+      const functions = new Set(
+        choices.flatMap(({ kernel }) => kernel?.functions.flatMap((made) => made?.name ?? []) ?? []),
+      );
+      for (const grouping of ['channel3_3', 'channel3_5', 'channel3_9'])
+        expect([...functions].filter((name) => name.includes(grouping))).not.toEqual([]);
+    });
+
+    it('say why a faster form was declined', () => {
+      for (const { form, declined } of choices) {
+        expect([form, declined.length > 0]).toEqual([form, !/packed, linear/.test(form)]);
+      }
+    });
+
+    it('give the bytes of the reference on the emulated core, also in place', () => {
+      const runs = problems.flatMap((problem, i) => {
+        const { kernel } = choices[i]!;
+        const { inputs } = problem;
+        const outputLength = problem.call.outputs[0]!.shape.reduce((a, b) => a * b, 1);
+        return kernel ? [{ problem, run: { kernel, inputs, outputLength, inPlace: true } }] : [];
+      });
+      const outcomes = runEmulated(
+        runs.map(({ run }) => run),
+        rv32,
+      );
+      expect(outcomes.length).toBeGreaterThan(500);
+      expect(outcomes.filter(({ hashInPlace }) => hashInPlace !== undefined).length).toBeGreaterThan(100);
+      const differences = runs.map(({ problem }, i) => difference(problem, outcomes[i]!));
+      expect(differences.filter((found) => found !== undefined)).toEqual([]);
+    });
+  },
+);
