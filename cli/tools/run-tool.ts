@@ -36,6 +36,11 @@ function collect(stream: NodeJS.ReadableStream | null, limit: number): () => Uin
   return () => Buffer.concat(chunks);
 }
 
+/** Messages in English, since some are parsed; temporary files where they vanish with the working folder. */
+function environmentOf({ cwd }: ToolRun): NodeJS.ProcessEnv {
+  return { ...process.env, LC_ALL: 'C', ...(cwd === undefined ? {} : { TMPDIR: cwd }) };
+}
+
 /** Ends a child and whatever it started itself (it leads a process group of its own). */
 export function killGroup(child: ChildProcess): void {
   if (child.pid === undefined) return;
@@ -55,6 +60,7 @@ export async function runTool(run: ToolRun, lifetime: Lifetime): Promise<ToolRes
   const child = spawn(run.tool, run.args, {
     stdio: [run.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     detached: process.platform !== 'win32',
+    env: environmentOf(run),
     ...(run.cwd === undefined ? {} : { cwd: run.cwd }),
   });
   const withdraw = lifetime.onEnd(() => killGroup(child));
