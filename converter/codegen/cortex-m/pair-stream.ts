@@ -58,20 +58,28 @@ function weightWords(form: WeightForm, [first, second]: Pair, words: number): nu
   });
 }
 
-/** The stream of tml_cm_gemm.h: for each pair both start values, `words` words of weights, both requantizations. */
+/**
+ * The stream of tml_cm_gemm.h: for each pair both start values, `words` words of weights, both requantizations. With
+ * `shared`, both multipliers stand at its head and not with the pairs.
+ */
 export function pairStream(
   form: WeightForm,
   pairs: readonly Pair[],
   finish: Finish,
   words: number,
+  shared: readonly number[] | undefined,
 ): Int32Array {
-  const none = { delta: 0, words: finish.channels[0]!.words.map(() => 0) };
+  const channels = finish.channels.map(({ delta, words }) => ({
+    delta,
+    words: shared ? words.slice(1) : words,
+  }));
+  const none = { delta: 0, words: channels[0]!.words.map(() => 0) };
   const stream = pairs.flatMap((pair, i) => {
-    const [a, b] = [finish.channels[2 * i]!, finish.channels[2 * i + 1] ?? none];
+    const [a, b] = [channels[2 * i]!, channels[2 * i + 1] ?? none];
     const first = pair[0].start + a.delta;
     const second = (pair[1]?.start ?? 0) + b.delta;
     const start = form === 'dual' ? first + 256 * second : second;
     return [first, start, ...weightWords(form, pair, words), ...a.words, ...b.words];
   });
-  return Int32Array.from(stream, (word) => word | 0);
+  return Int32Array.from([...(shared ?? []), ...stream], (word) => word | 0);
 }

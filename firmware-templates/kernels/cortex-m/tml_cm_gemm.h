@@ -15,6 +15,7 @@
  * Requantization ends in SSAT, which shifts right and saturates to 8 bits:
  * - linear: SSAT((acc * m >> 32) + c, shift): the generator has proved that this equals TensorFlow Lite's two roundings
  *   for every sum that the channel can reach. Of dual weights the second channel's 256 * S1 is taken as it is.
+ *   Where all channels have one scale, both m stand once, at the head of the stream, rather than with every pair.
  * - exact: SMMULR(2 * acc, m) is the rounding doubling high multiplication for |acc| < 2^30; then the rounding
  *   shift: add c = 2^(e-1) + zero point * 2^e, shift by e. With a mask of -1, 1 is subtracted from negative
  *   products first, which takes halves away from zero; with 0 halves go up.
@@ -31,6 +32,7 @@
 #define TML_CM_PLAIN 1
 #define TML_CM_LINEAR 0
 #define TML_CM_EXACT 1
+#define TML_CM_LINEAR_SHARED 2
 
 /* Computes one tile: `columns` holds its widened inputs, `y_end` is where the first pixel's results end. */
 typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t *y, const int8_t *y_end,
@@ -94,13 +96,14 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 	TML_CM_FUNCTION(name)                                                                                          \
 	{                                                                                                              \
 		__asm__(TML_CM_SET("last", last) TML_CM_SET("looped", looped) TML_CM_SET("plain", form)                \
-			TML_CM_SET("exact", requantization) TML_CM_SET("low", low) TML_CM_SET("high", high)            \
-			TML_CM_SET("odd", odd)                                                                         \
+			TML_CM_SET("exact", (requantization) & 1) TML_CM_SET("shared", (requantization) >> 1)          \
+			TML_CM_SET("low", low) TML_CM_SET("high", high) TML_CM_SET("odd", odd)                         \
 			"ldr r12, [sp]\n\t"                                                                            \
 			"push {r4-r11, lr}\n\t"                                                                        \
 			".if .Llast > 15\n\tvpush {s16-s31}\n\t.endif\n\t"                                             \
 			"sub r4, r3, r2\n\t"                                                                           \
 			"add r5, r4, r4, lsl #1\n\t"                                                                   \
+			".if .Lshared\n\tldmia r0!, {r6, r7}\n\tpush {r6, r7}\n\t.endif\n\t"                           \
 			"push {r0-r5, r12}\n\t" /* stream, columns, y and its end, depth, 3 * depth, end of columns */ \
 			"mov r12, r0\n"                                                                                \
 			"1:\n\t" /* a pair of channels */                                                              \
@@ -125,7 +128,8 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			".if !.Lplain\n\t"                                                                             \
 			"sub r4, r4, r0\n\tsub r5, r5, r1\n\tsub r6, r6, r2\n\tsub r7, r7, r3\n\t"                     \
 			".endif\n\t"                                                                                   \
-			"ldmia r12!, {r8-r11}\n\t"                                                                     \
+			".if .Lshared\n\tldmia r12!, {r9, r11}\n\tldrd r8, r10, [sp, #28]\n\t"                         \
+			".else\n\tldmia r12!, {r8-r11}\n\t.endif\n\t"                                                  \
 			".if .Lexact\n\t"                                                                              \
 			TML_CM_TWICE_A("r0,r1,r2,r3") TML_CM_EXACTLY("r0,r1,r2,r3", "r8", "r9", "r10", "r11", "lr")    \
 			"ldmia r12!, {r8-r11}\n\t"                                                                     \
@@ -141,7 +145,7 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			"str lr, [sp, #8]\n\t"                                                                         \
 			"cmp lr, r8\n\tbne 1b\n"                                                                       \
 			"3:\n\t"                                                                                       \
-			"add sp, sp, #28\n\t"                                                                          \
+			"add sp, sp, #28 + 8 * .Lshared\n\t"                                                           \
 			".if .Llast > 15\n\tvpop {s16-s31}\n\t.endif\n\t"                                              \
 			"pop {r4-r11, pc}");                                                                           \
 	}
@@ -163,9 +167,10 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 	TML_CM_FUNCTION(name)                                                                                          \
 	{                                                                                                              \
 		__asm__(TML_CM_SET("rounds", rounds) TML_CM_SET("rest", rest) TML_CM_SET("plain", form)                \
-			TML_CM_SET("exact", requantization) TML_CM_SET("low", low) TML_CM_SET("high", high)            \
-			TML_CM_SET("odd", odd)                                                                         \
+			TML_CM_SET("exact", (requantization) & 1) TML_CM_SET("shared", (requantization) >> 1)          \
+			TML_CM_SET("low", low) TML_CM_SET("high", high) TML_CM_SET("odd", odd)                         \
 			"ldr r12, [sp]\n\t"                                                                            \
+			".if .Lshared\n\tvldmia r0!, {s0, s1}\n\t.endif\n\t"                                           \
 			"push {r1-r11, lr}\n\t"                                                                        \
 			"sub r3, r12, #.Lrest * 4\n\t"                                                                 \
 			"mov r12, r0\n"                                                                                \
@@ -188,7 +193,8 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			TML_CM_TWICE_A("r0") TML_CM_EXACTLY("r0", "r4", "r5", "r6", "r7", "lr")                        \
 			TML_CM_TWICE_B("r1") TML_CM_EXACTLY("r1", "r8", "r9", "r10", "r11", "lr")                      \
 			".else\n\t"                                                                                    \
-			"ldmia r12!, {r4-r7}\n\t"                                                                      \
+			".if .Lshared\n\tldmia r12!, {r5, r7}\n\tvmov r4, r6, s0, s1\n\t"                              \
+			".else\n\tldmia r12!, {r4-r7}\n\t.endif\n\t"                                                   \
 			TML_CM_LINEARLY("r0", "r4", "r5", shift_a) TML_CM_LINEARLY("r1", "r6", "r7", shift_b)          \
 			".endif\n\t"                                                                                   \
 			"ldrd r2, lr, [sp, #4]\n\t"                                                                    \
