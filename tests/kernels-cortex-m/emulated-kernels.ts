@@ -3,7 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { constantArray, structInitialiser } from '../../converter/codegen/c-text.ts';
-import type { AssemblyFunction, CortexMKernel } from '../../converter/codegen/cortex-m/kernel.ts';
+import {
+  type AssemblyFunction,
+  type CortexMKernel,
+  functionTypes,
+} from '../../converter/codegen/cortex-m/kernel.ts';
 import { type BoardFacts, compilerFlags } from '../../firmware-templates/render.ts';
 
 const templates = join(import.meta.dirname, '..', '..', 'firmware-templates');
@@ -13,6 +17,8 @@ export interface KernelRun {
   readonly kernel: CortexMKernel;
   readonly inputs: readonly Int8Array[];
   readonly outputLength: number;
+  /** Compiles the kernel once for any parameters, as `--optimize size` does, rather than for these. */
+  readonly shared?: boolean;
   /** Runs it once more with the result in place of the first input, where the kernel allows it. */
   readonly inPlace: boolean;
 }
@@ -172,22 +178,42 @@ SECTIONS {
 }
 `;
 
-function callText(i: number, { kernel, inputs }: KernelRun): string {
-  const args = [
-    '&p',
-    ...inputs.map((_, input) => `x${input}`),
-    ...(kernel.stream ? [`stream_${i}`] : []),
-    ...(kernel.scratchBytes === undefined ? [] : ['scratch']),
-    ...kernel.functions.map((made) => made?.name ?? '0'),
-    'y',
+function argumentsOf(i: number, { kernel, inputs }: KernelRun): { type: string; text: string }[] {
+  const types = functionTypes.get(kernel.kernel) ?? [];
+  return [
+    { type: `struct ${kernel.struct} const`, text: '&p' },
+    ...inputs.map((_, input) => ({ type: 'int8_t const', text: `x${input}` })),
+    ...(kernel.stream ? [{ type: 'int32_t const', text: `stream_${i}` }] : []),
+    ...(kernel.scratchBytes === undefined ? [] : [{ type: 'uint32_t', text: 'scratch' }]),
+    ...kernel.functions.map((made, n) => ({ type: types[n]!, text: made?.name ?? '0' })),
+    { type: 'int8_t', text: 'y' },
   ];
+}
+
+/** A function around the kernel that the compiler cannot specialise. */
+function sharedText({ kernel }: KernelRun, args: readonly { type: string }[]): string {
+  const parameters = args.map(({ type }, n) => `${type} *a${n}`);
+  const names = args.map((_, n) => `a${n}`);
+  return `#ifndef SHARED_${kernel.kernel}
+#define SHARED_${kernel.kernel}
+__attribute__((noipa)) static void shared_${kernel.kernel}(${parameters.join(', ')})
+{
+	tml_${kernel.kernel}(${names.join(', ')});
+}
+#endif
+`;
+}
+
+function callText(i: number, run: KernelRun): string {
+  const { kernel, shared = false } = run;
+  const args = argumentsOf(i, run);
   const call = { kernel: kernel.kernel, params: kernel.params, args: [] };
-  return `static void call_${i}(const int8_t *x0, const int8_t *x1, uint32_t *scratch, int8_t *y)
+  return `${shared ? sharedText(run, args) : ''}static void call_${i}(const int8_t *x0, const int8_t *x1, uint32_t *scratch, int8_t *y)
 {
 	static const struct ${kernel.struct} p = ${structInitialiser(call)};
 	(void)x1;
 	(void)scratch;
-	tml_${kernel.kernel}(${args.join(', ')});
+	${shared ? 'shared' : 'tml'}_${kernel.kernel}(${args.map(({ text }) => text).join(', ')});
 }
 `;
 }

@@ -143,7 +143,8 @@ describe.skipIf(!hasEmulator())(
         const { kernel } = choices[i]!;
         const { inputs } = problem;
         const outputLength = problem.call.outputs[0]!.shape.reduce((a, b) => a * b, 1);
-        return kernel ? [{ problem, run: { kernel, inputs, outputLength, inPlace: true } }] : [];
+        const run = { inputs, outputLength, inPlace: true, shared: i % 3 === 0 };
+        return kernel ? [{ problem, run: { kernel, ...run } }] : [];
       });
       const outcomes = runEmulated(runs.map(({ run }) => run));
       expect(outcomes.length).toBeGreaterThan(500);

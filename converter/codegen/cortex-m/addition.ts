@@ -2,6 +2,7 @@ import { clamp, doublingHighMultiply, multiplyByQuantizedMultiplier } from '../.
 import type { KernelCall } from '../../ops/integer/kernel-call.ts';
 import { parameter } from './accumulating-layer.ts';
 import { assemblyFunction, type KernelChoice, portable } from './kernel.ts';
+import type { ResultRange } from './requantize.ts';
 
 /** Bits by which the operands are raised (TML_RAISE of the portable kernel). */
 const raise = 20;
@@ -45,47 +46,78 @@ function results(call: KernelCall, raiser: Raiser): Int8Array {
   });
 }
 
-interface Line {
+type Limits = Pick<ResultRange, 'low' | 'high'>;
+
+/** result = clamp((offset + floor(a * x0 / 2^bits) + floor(b * x1 / 2^bits)) >> shift) for stored values x0, x1. */
+export interface Line {
   readonly a: number;
   readonly b: number;
   readonly offset: number;
   readonly shift: number;
 }
 
-/** What SMLAW adds for a stored value in the upper byte of a half word. */
-const scaledTable = (multiplier: number) => stored.map((value) => Math.floor((multiplier * value) / 256));
-
-function equals(line: Line, expected: readonly Int8Array[]): boolean {
-  const a = scaledTable(line.a);
-  const b = scaledTable(line.b);
+function equals(line: Line, bits: number, expected: readonly Int8Array[], { low, high }: Limits): boolean {
+  const scaled = (multiplier: number) => stored.map((value) => Math.floor((multiplier * value) / 2 ** bits));
+  const a = scaled(line.a);
+  const b = scaled(line.b);
   for (let i = 0; i < 0x10000; i++) {
     const sum = line.offset + a[i >> 8]! + b[i & 0xff]!;
-    const result = clamp(sum >> line.shift, -128, 127);
+    const result = clamp(sum >> line.shift, low, high);
     for (const table of expected) if (table[i] !== result) return false;
   }
   return true;
 }
 
 /** Neighbours of the ideal offset that are tried: the reference's roundings shift it by a few units of its own. */
-const offsetsTried = [0, 1, -1, 2, -2, 4, -4, 8, -8, 16, -16];
+const offsetsTried = [0, ...Array.from({ length: 11 }, (_, i) => [2 ** i, -(2 ** i)]).flat()];
+/** Roundings of both multipliers that are tried: where no bits are dropped a unit is worth up to 128. */
+const roundingsTried = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+] as const;
 
-/** The line of tml_cm_add.h that gives `expected` for all pairs. */
-function findLine(call: KernelCall, expected: readonly Int8Array[]): Line | undefined {
+/** Result before rounding, as a line over the stored values. */
+interface RealLine {
+  readonly a: number;
+  readonly b: number;
+  readonly offset: number;
+}
+
+function realLine(call: KernelCall): RealLine {
   const [a, b] = [operandOf(call, 'a'), operandOf(call, 'b')];
   const real = (multiplier: number, shift: number) => multiplier * 2 ** (shift - 31);
   const output = real(parameter(call, 'y_multiplier'), parameter(call, 'y_shift')) * 2 ** raise;
   const ratioA = real(a.multiplier, a.shift) * output;
   const ratioB = real(b.multiplier, b.shift) * output;
-  const zero = parameter(call, 'y_zero') + 0.5 - ratioA * a.zero - ratioB * b.zero;
-  // Multipliers below 2^31, and sums of at most 256 times both ratios and the offset too.
-  const size = Math.max(ratioA, ratioB, 1);
-  const shift = Math.min(22, 20 - Math.ceil(Math.log2(size)));
+  const offset = parameter(call, 'y_zero') + 0.5 - ratioA * a.zero - ratioB * b.zero;
+  return { a: ratioA, b: ratioB, offset };
+}
+
+/** The most bits behind the point with which multipliers, and sums with a bit to spare, stay below 2^31. */
+function largestShift({ a, b, offset }: RealLine, bits: number): number {
+  const sum = 128 * (a + b) + Math.abs(offset) + 1;
+  return 30 - Math.ceil(Math.log2(Math.max(sum, a * 2 ** bits, b * 2 ** bits)));
+}
+
+/** The line that gives `expected` for all pairs when results are clamped to a range. */
+function findLine(
+  call: KernelCall,
+  expected: readonly Int8Array[],
+  bits: number,
+  range: Limits,
+): Line | undefined {
+  const real = realLine(call);
+  const shift = Math.min(24, largestShift(real, bits));
   if (shift < 1) return undefined;
-  const multiplier = (ratio: number) => Math.round(ratio * 2 ** (shift + 8));
-  for (const step of offsetsTried) {
-    const offset = Math.round(zero * 2 ** shift) + 1 + step;
-    const line = { a: multiplier(ratioA), b: multiplier(ratioB), offset, shift };
-    if (equals(line, expected)) return line;
+  const multiplier = (ratio: number, up: number) => Math.floor(ratio * 2 ** (shift + bits)) + up;
+  for (const [upA, upB] of roundingsTried) {
+    const [a, b] = [multiplier(real.a, upA), multiplier(real.b, upB)];
+    for (const step of offsetsTried) {
+      const line = { a, b, offset: Math.round(real.offset * 2 ** shift) + step, shift };
+      if (equals(line, bits, expected, range)) return line;
+    }
   }
   return undefined;
 }
@@ -104,20 +136,36 @@ function plainCount(call: KernelCall): number | undefined {
   return outer && inOrder ? size.at(-1) : undefined;
 }
 
-/** The kernel for a call of add_s8. */
-export function chooseAddition(call: KernelCall): KernelChoice {
+/** What all pairs of operands have been compared for, or why there is no such line. */
+export type PlannedAddition =
+  | { readonly line: Line; readonly count: number }
+  | { readonly line: undefined; readonly obstacle: string };
+
+/** The line for a call of add_s8 on a machine whose multiplications drop the lowest `bits` bits. */
+export function planAddition(call: KernelCall, bits: number, range: Limits): PlannedAddition {
   const count = plainCount(call);
-  if (count === undefined) return portable('an operand is repeated');
+  if (count === undefined) return { line: undefined, obstacle: 'an operand is repeated' };
   const block = parameter(call, 'block');
   const raisersUsed: Raiser[] = [
     ...(count >= block ? (['direct'] as const) : []),
     ...(count % block > 0 ? (['twice'] as const) : []),
   ];
-  const line = findLine(
-    call,
-    raisersUsed.map((raiser) => results(call, raiser)),
-  );
-  if (!line) return portable('no line gives the results of all pairs of operands');
+  const expected = raisersUsed.map((raiser) => results(call, raiser));
+  const line = findLine(call, expected, bits, range);
+  return line
+    ? { line, count }
+    : { line: undefined, obstacle: 'no line gives the results of all pairs of operands' };
+}
+
+/** SMLAW drops 16 bits of a stored value in the upper byte of a half word; SSAT saturates to 8. */
+const smlawBits = 8;
+const ssatRange = { low: -128, high: 127 };
+
+/** The kernel for a call of add_s8. */
+export function chooseAddition(call: KernelCall): KernelChoice {
+  const planned = planAddition(call, smlawBits, ssatRange);
+  if (!planned.line) return portable(planned.obstacle);
+  const { line, count } = planned;
   return {
     kernel: {
       kernel: 'cm_add_s8',

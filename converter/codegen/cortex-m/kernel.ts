@@ -42,3 +42,11 @@ export interface KernelChoice {
 export function portable(...declined: string[]): KernelChoice {
   return { kernel: undefined, form: 'portable', declined };
 }
+
+/** C types of the functions that each kernel is given, for declaring a function around it. */
+export const functionTypes: ReadonlyMap<string, readonly string[]> = new Map([
+  ['cm_pointwise_s8', ['tml_cm_tile', 'tml_cm_tile']],
+  ['cm_conv2d_s8', ['tml_cm_tile', 'tml_cm_tile']],
+  ['cm_depthwise_s8', ['tml_cm_plane', 'tml_cm_channel']],
+  ['cm_add_s8', ['tml_cm_add_words']],
+]);
