@@ -5,6 +5,7 @@ import { opOf } from '../../converter/ops/index.ts';
 import { Random } from '../kernels/problems.ts';
 import { fnv1a, hasEmulator, type KernelOutcome, runEmulated } from '../kernels-cortex-m/emulated-kernels.ts';
 import {
+  addition,
   convolution,
   depthwise,
   expectedResult,
@@ -32,6 +33,7 @@ function boundaryProblems(random: Random): Problem[] {
     ...many(6, () => depthwise(random, { style: 'extreme' })),
     ...many(6, () => fullyConnected(random, { outputZero: 3, activation: 'none' })),
     ...many(6, () => depthwise(random, { outputZero: 3, activation: 'none' })),
+    addition(random, true),
   ];
 }
 
@@ -44,6 +46,7 @@ function allProblems(): Problem[] {
     ...many(280, convolution),
     ...many(240, depthwise),
     ...many(140, fullyConnected),
+    ...many(40, (random) => addition(random)),
   ];
 }
 
@@ -66,6 +69,8 @@ describe.skipIf(!hasEmulator(rv32))(
     it('are chosen in every form', () => {
       const forms = new Set(problems.map(({ op }, i) => `${op}: ${choices[i]!.form}`));
       expect([...forms].sort()).toEqual([
+        'add: one line, all pairs compared',
+        'add: portable',
         'conv2d: packed, exact requantization',
         'conv2d: packed, linear requantization',
         'conv2d: plain, exact requantization',
@@ -88,7 +93,7 @@ describe.skipIf(!hasEmulator(rv32))(
 
     it('say why a faster form was declined', () => {
       for (const { form, declined } of choices) {
-        expect([form, declined.length > 0]).toEqual([form, !/packed, linear/.test(form)]);
+        expect([form, declined.length > 0]).toEqual([form, !/packed, linear|all pairs/.test(form)]);
       }
     });
 

@@ -1,10 +1,12 @@
 import type { KernelCall } from '../../ops/integer/kernel-call.ts';
+import { chooseAddition } from './addition.ts';
 import { chooseConvolution, chooseFullyConnected } from './convolution.ts';
 import { chooseDepthwise } from './depthwise.ts';
 import { type KernelChoice, portable } from './kernel.ts';
 
 /** Choosers by the name of the portable kernel. */
 const choosers = new Map<string, (call: KernelCall) => KernelChoice>([
+  ['add_s8', chooseAddition],
   ['conv2d_s8', chooseConvolution],
   ['depthwise_conv2d_s8', chooseDepthwise],
   ['fully_connected_s8', chooseFullyConnected],
