@@ -9,6 +9,7 @@ import { linkOverflow, memoryShortage } from '../../firmware-templates/fit.ts';
 import { buildPlan, newFolder, tinyPlan, writePlan } from './build-firmware.ts';
 import { randomSource } from './random.ts';
 
+const hasRiscV = !spawnSync('riscv64-unknown-elf-gcc', ['--version']).error;
 const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true });
@@ -64,6 +65,34 @@ describe.each(cortexM)('the firmware of $id', ({ id, chip }) => {
     expect(readFileSync(back)).toEqual(image);
   });
 });
+
+describe.skipIf(!hasRiscV)(
+  'the firmware of virtual-rv32imc (skipped without riscv64-unknown-elf-gcc)',
+  () => {
+    it('begins with its reset code, in flash, and adds little to its model', () => {
+      const folder = built('virtual-rv32imc');
+      const elf = fileOf(folder, 'firmware.elf');
+      const image = fileOf(folder, 'firmware.bin');
+      expect(symbol(elf, 'tml_reset').address).toBe(0x80000000);
+      expect(symbol(elf, 'tml_trap_entry').address % 4).toBe(0);
+      expect(elfSizes(elf).image).toBe(image.length);
+      expect(image.length).toBeLessThan(4096);
+    });
+
+    it('can be built with make alone, to the same bytes', () => {
+      const folder = writePlan(tinyPlan('virtual-rv32imc'));
+      folders.push(folder);
+      execFileSync('make', ['-C', folder], { stdio: 'pipe' });
+      expect(fileOf(folder, 'firmware.bin')).toEqual(fileOf(built('virtual-rv32imc'), 'firmware.bin'));
+    });
+
+    it('needs nothing of a C library', () => {
+      const elf = fileOf(built('virtual-rv32imc'), 'firmware.elf');
+      const foreign = readElf(elf).symbols.filter(({ name }) => /malloc|printf|impure|errno/.test(name));
+      expect(foreign).toEqual([]);
+    });
+  },
+);
 
 describe('the build', () => {
   it('gives the same bytes in any folder, time zone and locale', () => {
@@ -127,11 +156,16 @@ describe('the build', () => {
     expect(linkOverflow('undefined reference to `x')).toBeUndefined();
   });
 
-  it('foresees at least the memory that a real build takes', () => {
-    const sizes = elfSizes(fileOf(built('virtual-stm32f405'), 'firmware.elf'));
+  const emulated = [
+    ['virtual-stm32f405', 'stm32f4'],
+    ...(hasRiscV ? ([['virtual-rv32imc', 'rv32-virt']] as const) : []),
+  ] as const;
+
+  it.each(emulated)('foresees at least the memory that a real build for %s takes', (id, family) => {
+    const sizes = elfSizes(fileOf(built(id), 'firmware.elf'));
     const needs = { weightsBytes: 16, arenaBytes: 64, layers: 4, stackBytes: 4096 };
-    const rooms = { flash: { origin: 0, bytes: 1 << 20 }, ram: { origin: 0, bytes: 1 << 17 } };
-    const none = { flash: { origin: 0, bytes: 0 }, ram: { origin: 0, bytes: 0 } };
+    const rooms = { family, flash: { origin: 0, bytes: 1 << 20 }, ram: { origin: 0, bytes: 1 << 17 } };
+    const none = { family, flash: { origin: 0, bytes: 0 }, ram: { origin: 0, bytes: 0 } };
     const least = memoryShortage(none, needs);
     const ram = sizes.ram.arena + sizes.ram.static + sizes.ram.stack;
     expect(least.flash).toBeLessThanOrEqual(sizes.image);
