@@ -177,8 +177,11 @@ function stagingBytes(w: Window): number {
 
 /** The kernel for a call of conv2d_s8. */
 export function chooseConvolution(call: KernelCall): KernelChoice {
-  const w = windowOf(call);
-  const layer = accumulatingLayer(call, weightRow);
+  return convolutionChoice(accumulatingLayer(call, weightRow), windowOf(call));
+}
+
+/** The kernel for a layer whose channels see all channels of the input. */
+export function convolutionChoice(layer: AccumulatingLayer, w: Window): KernelChoice {
   const taps = w.kernel_height * w.kernel_width * w.x_depth;
   if (isPointwise(w)) return pointwiseChoice(layer, w.batch * w.y_height * w.y_width, taps);
   const pixels = w.y_height * w.y_width;

@@ -1,6 +1,6 @@
 import type { KernelCall, KernelParams } from '../../ops/integer/kernel-call.ts';
 import { type AccumulatingLayer, accumulatingLayer, sumsFit } from './accumulating-layer.ts';
-import { type Window, windowOf } from './convolution.ts';
+import { convolutionChoice, type Window, windowOf } from './convolution.ts';
 import { chooseFinish, type Finish } from './finish.ts';
 import { type AssemblyFunction, assemblyFunction, type KernelChoice, portable } from './kernel.ts';
 
@@ -124,6 +124,8 @@ function streamOf(
 export function chooseDepthwise(call: KernelCall): KernelChoice {
   const w = windowOf(call);
   const layer = accumulatingLayer(call, weightColumn);
+  // Of a single channel every filter sees all there is, and two filters share each input.
+  if (w.x_depth === 1 && w.y_depth > 1) return convolutionChoice(layer, w);
   const plane = planeOf(w);
   if (plane.lines < 1 || plane.columns < 1) return portable('no window meets the image');
   if (!sumsFit(layer)) return portable('sums can leave 32 bits');
