@@ -26,7 +26,7 @@ export function expectedResult({ op, call, inputs }: Problem): Int8Array {
 }
 
 /** How the weights of a layer are made. */
-type WeightStyle = 'usual' | 'extreme' | 'lowest' | 'idle' | 'one-sided';
+type WeightStyle = 'usual' | 'extreme' | 'lowest' | 'idle' | 'one-sided' | 'small' | 'growing';
 
 function makeWeights(
   random: Random,
@@ -43,6 +43,8 @@ function makeWeights(
     lowest: () => random.pick([-128, -128, 127, -1]),
     idle: (i) => (channelOf(i) % 3 === 0 ? 0 : bell()),
     'one-sided': () => 127,
+    small: () => random.integer(-12, 12),
+    growing: (i) => Math.round(((random.next() - 0.5) * 250 * i) / count),
   };
   return Int8Array.from({ length: count }, (_, i) => makers[style](i));
 }

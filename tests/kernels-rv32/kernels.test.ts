@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { chooseKernel } from '../../converter/codegen/rv32/choose-kernel.ts';
-import type { KernelChoice } from '../../converter/codegen/rv32/kernel.ts';
+import type { KernelChoice, MachineKernel } from '../../converter/codegen/rv32/kernel.ts';
 import { opOf } from '../../converter/ops/index.ts';
 import { Random } from '../kernels/problems.ts';
 import { fnv1a, hasEmulator, type KernelOutcome, runEmulated } from '../kernels-cortex-m/emulated-kernels.ts';
@@ -11,12 +11,25 @@ import {
   expectedResult,
   fullyConnected,
   type Problem,
+  weightedLayer,
 } from '../kernels-cortex-m/problems.ts';
 import { rv32 } from './machine.ts';
 
 const seed = 20261125;
 
 const choiceOf = ({ op, call }: Problem): KernelChoice => chooseKernel(opOf(op).kernels!(call)![0]!);
+
+/** A fully connected layer of so many weights that four to a word are worth it. */
+function wideLayer(
+  random: Random,
+  style: 'small' | 'growing' | 'usual' | 'extreme' | 'lowest',
+  factor?: number,
+) {
+  const [depth, units] = [random.integer(190, 260), random.integer(90, 130)];
+  const shape = { input: [random.integer(1, 3), depth], weights: [units, depth], axis: 0, attrs: {} };
+  const numbers = { style, biasReach: 20_000, ...(factor === undefined ? {} : { factor }) };
+  return weightedLayer(random, { op: 'fullyConnected', ...shape }, numbers);
+}
 
 /** Problems around the bounds of the proofs: sums near 2^30, scales near 1/4 and 1, weights of -128. */
 function boundaryProblems(random: Random): Problem[] {
@@ -33,6 +46,12 @@ function boundaryProblems(random: Random): Problem[] {
     ...many(6, () => depthwise(random, { style: 'extreme' })),
     ...many(6, () => fullyConnected(random, { outputZero: 3, activation: 'none' })),
     ...many(6, () => depthwise(random, { outputZero: 3, activation: 'none' })),
+    ...many(4, () => wideLayer(random, 'small')),
+    ...many(8, () => wideLayer(random, 'growing')),
+    ...many(4, () => wideLayer(random, 'usual')),
+    ...many(2, () => wideLayer(random, 'extreme')),
+    wideLayer(random, 'lowest'),
+    ...[0.26, 0.51].map((factor) => wideLayer(random, 'growing', factor)),
     addition(random, true),
   ];
 }
@@ -48,6 +67,33 @@ function allProblems(): Problem[] {
     ...many(140, fullyConnected),
     ...many(40, (random) => addition(random)),
   ];
+}
+
+interface LayerParams {
+  readonly depth: number;
+  readonly rounds: number;
+  readonly half_round: number;
+}
+
+const layerOf = ({ params }: MachineKernel) => params['layer'] as unknown as LayerParams;
+const bytesOf = ({ stream }: MachineKernel) => new Int8Array(stream!.buffer);
+
+/** How the rounds of the first pair of channels are grouped, after 16 bytes of start values (tml_rv_gemm.h). */
+function packedCodes(kernel: MachineKernel): number[] {
+  const { rounds, half_round } = layerOf(kernel);
+  const bytes = bytesOf(kernel);
+  return Array.from({ length: rounds / 64 + half_round }, (_, i) => bytes[16 + 17 * i]!);
+}
+
+/** The same of all channels, eight together, after 32 bytes of start values (tml_rv_quads.h). */
+function quadCodes(kernel: MachineKernel): number[] {
+  const { depth, rounds } = layerOf(kernel);
+  const bytes = bytesOf(kernel);
+  const blockBytes = bytes.length / (depth / 8);
+  return Array.from({ length: depth / 8 }, (_, block) => {
+    const from = block * blockBytes + 32;
+    return [...bytes.subarray(from, from + rounds / 16)];
+  }).flat();
 }
 
 function difference(
@@ -79,10 +125,13 @@ describe.skipIf(!hasEmulator(rv32))(
         'depthwiseConv2d: 3x3 window, packed, exact requantization',
         'depthwiseConv2d: 3x3 window, packed, linear requantization',
         'depthwiseConv2d: portable',
+        'fullyConnected: four weights to a word, exact requantization',
+        'fullyConnected: four weights to a word, linear requantization',
         'fullyConnected: packed, exact requantization',
         'fullyConnected: packed, linear requantization',
         'fullyConnected: plain, exact requantization',
         'fullyConnected: plain, linear requantization',
+        'fullyConnected: portable',
       ]);
       const functions = new Set(
         choices.flatMap(({ kernel }) => kernel?.functions.flatMap((made) => made?.name ?? []) ?? []),
@@ -91,9 +140,23 @@ describe.skipIf(!hasEmulator(rv32))(
         expect([...functions].filter((name) => name.includes(grouping))).not.toEqual([]);
     });
 
+    it('group weights in every way', () => {
+      const packed = new Set<number>();
+      const quads = new Set<number>();
+      for (const { kernel, form } of choices) {
+        if (form.startsWith('packed')) for (const code of packedCodes(kernel!)) packed.add(code);
+        if (form.startsWith('four')) for (const code of quadCodes(kernel!)) quads.add(code);
+      }
+      expect([...packed].sort()).toEqual([-1, 0, 1]);
+      expect([...quads].sort()).toEqual([0, 4, 5, 6, 7]);
+    });
+
     it('say why a faster form was declined', () => {
       for (const { form, declined } of choices) {
-        expect([form, declined.length > 0]).toEqual([form, !/packed, linear|all pairs/.test(form)]);
+        expect([form, declined.length > 0]).toEqual([
+          form,
+          !/(packed|to a word), linear|all pairs/.test(form),
+        ]);
       }
     });
 

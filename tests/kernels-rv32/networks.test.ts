@@ -14,7 +14,7 @@ const limits = [
   { name: 'kws_int8', instructions: 6_824_000, layers: 10 },
   { name: 'ic_int8', instructions: 27_861_000, layers: 13 },
   { name: 'vww_int8', instructions: 11_270_000, layers: 28 },
-  { name: 'ad_int8', instructions: 883_500, layers: 10 },
+  { name: 'ad_int8', instructions: 618_800, layers: 10 },
 ];
 
 describe.skipIf(!shared || !hasEmulator(rv32))(

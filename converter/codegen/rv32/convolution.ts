@@ -10,6 +10,7 @@ import { chooseFinish, type Finish } from './finish.ts';
 import { assemblyFunction, type KernelChoice, type MachineKernel, portable } from './kernel.ts';
 import { coveredPositions, packedStream } from './packed-stream.ts';
 import { plainStream } from './plain-stream.ts';
+import { quadDepth, quadPositions, quadScratch, quadStream } from './quad-stream.ts';
 
 /** Pixels of a tile. */
 const tile = 4;
@@ -58,16 +59,12 @@ function planForm(layer: AccumulatingLayer, taps: number, pixels: number): Plann
   return { form: plain, obstacle: '' };
 }
 
-function layerParams(
-  { channels, result }: AccumulatingLayer,
-  { finish, tile4 }: Form,
-  taps: number,
-): KernelParams {
+function layerParams({ channels, result }: AccumulatingLayer, finish: Finish, taps: number, packed = false) {
   const covered = coveredPositions(taps);
   return {
     depth: channels.length,
-    rounds: tile4 ? Math.floor(covered / 8) * 64 : covered,
-    half_round: tile4 && covered % 8 > 0 ? 1 : 0,
+    rounds: packed ? Math.floor(covered / 8) * 64 : covered,
+    half_round: packed && covered % 8 > 0 ? 1 : 0,
     shift: finish.shift,
     low: result.low,
     range: result.high - result.low,
@@ -95,7 +92,12 @@ function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number)
       kernel: 'rv_pointwise_s8',
       header: 'tml_rv_conv2d.h',
       struct: 'tml_rv_pointwise_s8',
-      params: { layer: layerParams(layer, form, taps), pixels, x_depth: taps, row_words: words(columns) },
+      params: {
+        layer: layerParams(layer, form.finish, taps, form.tile4),
+        pixels,
+        x_depth: taps,
+        row_words: words(columns),
+      },
       stream: form.stream,
       scratchBytes: columns + 4 * words(taps),
       functions: functionsOf(form, pixels),
@@ -137,7 +139,7 @@ export function chooseConvolution(call: KernelCall): KernelChoice {
       header: 'tml_rv_conv2d.h',
       struct: 'tml_rv_conv2d_s8',
       params: {
-        layer: layerParams(layer, form, taps),
+        layer: layerParams(layer, form.finish, taps, form.tile4),
         window: w as unknown as KernelParams,
         x_zero: layer.inputZero,
         row_words: words(columns),
@@ -152,8 +154,39 @@ export function chooseConvolution(call: KernelCall): KernelChoice {
   };
 }
 
+/** Instructions for which 1.6 kB of code are worth having. */
+const worthQuads = 10_000;
+
+/** Four weights to a word, for few rows; undefined where that is not possible or not worth it. */
+function quadsChoice(layer: AccumulatingLayer, rows: number, depth: number): KernelChoice | undefined {
+  const finish = sumsFit(layer) ? chooseFinish(layer.channels, layer.result) : undefined;
+  const quads = finish && quadStream(layer.channels, finish, depth);
+  if (!quads || quads.saved * rows < worthQuads) return undefined;
+  const units = layer.channels.length;
+  const computed = quadDepth(units);
+  const inputs = quadScratch(depth);
+  const params = { ...layerParams(layer, finish, depth), depth: computed, rounds: quadPositions(depth) };
+  return {
+    kernel: {
+      kernel: 'rv_quads_s8',
+      header: 'tml_rv_quads.h',
+      struct: 'tml_rv_quads_s8',
+      params: { layer: params, rows, x_depth: depth, y_depth: units, result_words: words(inputs) },
+      stream: quads.stream,
+      scratchBytes: inputs + (units === computed ? 0 : computed),
+      functions: [assemblyFunction('quads', [finish.form === 'linear' ? 0 : 1])],
+      inPlace: units <= depth,
+    },
+    form: `four weights to a word, ${finish.form} requantization`,
+    declined: finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel'],
+  };
+}
+
 /** The kernel for a call of fully_connected_s8. */
 export function chooseFullyConnected(call: KernelCall): KernelChoice {
   const layer = accumulatingLayer(call, weightRow);
-  return pointwiseChoice(layer, parameter(call, 'rows'), parameter(call, 'depth'));
+  const rows = parameter(call, 'rows');
+  const depth = parameter(call, 'depth');
+  const quads = rows < tile ? quadsChoice(layer, rows, depth) : undefined;
+  return quads ?? pointwiseChoice(layer, rows, depth);
 }

@@ -54,7 +54,8 @@ function streamOf({ channels }: AccumulatingLayer, finish: Finish): Int32Array {
   for (const [i, { weights, start }] of channels.entries()) {
     const { delta, words } = finish.channels[i]!;
     const grouping = groupingOf(weights);
-    writer.words(grouping, ...startWords(start + delta, groupings[grouping]!.sizes.length));
+    const first = start + delta;
+    writer.words(grouping, ...startWords(first, first, groupings[grouping]!.sizes.length));
     writer.bytes(...weights);
     writer.align();
     writer.words(...words);

@@ -56,10 +56,10 @@ function roundsOf(taps: number): { from: number; length: number }[] {
 const pairsOf = (channels: readonly Channel[]): Pair[] =>
   Array.from({ length: Math.ceil(channels.length / 2) }, (_, i) => [channels[2 * i]!, channels[2 * i + 1]]);
 
-/** Start values of h and m in tml_rv_gemm.h for a number of groups. */
-export const startWords = (start: number, groups: number) => [
-  start | 0,
-  ((start | 0) + ((start | 0) << 16) - groups * 0x8000) | 0,
+/** Start values of h and m in tml_rv_gemm.h, for those of the sums above and below in a word and a number of groups. */
+export const startWords = (high: number, low: number, groups: number) => [
+  high | 0,
+  ((low | 0) + ((high | 0) << 16) - groups * 0x8000) | 0,
 ];
 
 /** The packed form's stream; undefined where the weights of two positions are too large for it. */
@@ -75,8 +75,10 @@ export function packedStream(
     if (groupings.includes(undefined)) return undefined;
     const groups = groupings.reduce((sum, grouping) => sum + grouping!.groups, 0);
     const finishes = [finish.channels[2 * i]!, finish.channels[2 * i + 1] ?? noFinish(finish)] as const;
-    for (const j of [0, 1] as const)
-      writer.words(...startWords((pair[j]?.start ?? 0) + finishes[j].delta, groups));
+    for (const j of [0, 1] as const) {
+      const start = (pair[j]?.start ?? 0) + finishes[j].delta;
+      writer.words(...startWords(start, start, groups));
+    }
     for (const [n, { from, length }] of rounds.entries()) {
       writer.bytes(groupings[n]!.code);
       for (let k = from; k < from + length; k++)
