@@ -1,6 +1,7 @@
 import type { KernelCall, KernelParams } from '../../ops/integer/kernel-call.ts';
 import { type AccumulatingLayer, accumulatingLayer, sumsFit } from '../cortex-m/accumulating-layer.ts';
 import { type Window, windowOf } from '../cortex-m/convolution.ts';
+import type { AssemblyFunction } from '../cortex-m/kernel.ts';
 import { chooseFinish, type Finish } from './finish.ts';
 import { assemblyFunction, type KernelChoice, portable } from './kernel.ts';
 import { separable, startWords } from './packed-stream.ts';
@@ -31,31 +32,72 @@ function planeOf(w: Window): Plane {
   };
 }
 
-/** How a channel's nine weights are grouped: the position of the function, and its groups' sizes. */
-const groupings = [
-  { macro: 'TML_RV_THREES', sizes: [3, 3, 3] },
-  { macro: 'TML_RV_PAIRS', sizes: [2, 2, 2, 2, 1] },
-  { macro: 'TML_RV_SINGLES', sizes: [1, 1, 1, 1, 1, 1, 1, 1, 1] },
-] as const;
+/** How many of a channel's weights are grouped, row by row: the functions of tml_rv_depthwise.h in their order. */
+const groupSizes = [3, 2, 1] as const;
+const threes = groupSizes.indexOf(3);
 
-function holds(weights: Int8Array, sizes: readonly number[]): boolean {
-  let from = 0;
-  return sizes.every((size) => {
-    from += size;
-    return separable(weights, from - size, from);
-  });
+const groupsOf = (w: Window, size: number) => w.kernel_height * Math.ceil(w.kernel_width / size);
+
+function holds(weights: Int8Array, w: Window, size: number): boolean {
+  for (let row = 0; row < weights.length; row += w.kernel_width) {
+    for (let tap = 0; tap < w.kernel_width; tap += size) {
+      const end = Math.min(tap + size, w.kernel_width);
+      if (!separable(weights, row + tap, row + end)) return false;
+    }
+  }
+  return true;
 }
 
-/** The fewest groups for these weights; one by one they can always be told apart. */
-const groupingOf = (weights: Int8Array) => groupings.findIndex(({ sizes }) => holds(weights, sizes));
+/** In a window of 3x3 pairs go on from row to row: eight weights and one. */
+const pairsOf3x3 = (weights: Int8Array) => [0, 2, 4, 6].every((tap) => separable(weights, tap, tap + 2));
 
-function streamOf({ channels }: AccumulatingLayer, finish: Finish): Int32Array {
+/** How the taps of a layer's windows are multiplied. */
+interface Taps {
+  /** Position of the function for a channel; one by one weights can always be told apart. */
+  functionOf(weights: Int8Array): number;
+  groups(position: number): number;
+  assembly(position: number, numbers: readonly number[]): AssemblyFunction;
+}
+
+function taps3x3(w: Window, plane: Plane): Taps {
+  const macros = ['TML_RV_THREES', 'TML_RV_PAIRS', 'TML_RV_SINGLES'] as const;
+  const groups = [3, 5, 9] as const;
+  const [row, tap] = [4 * w.dilation_y * plane.width, 4 * w.dilation_x];
+  return {
+    functionOf: (weights) => (holds(weights, w, 3) ? threes : pairsOf3x3(weights) ? 1 : 2),
+    groups: (position) => groups[position]!,
+    assembly: (position, [form, step, low]) =>
+      assemblyFunction('channel3', [form!, row, tap, step!, low!], {
+        suffix: String(groups[position]),
+        first: macros[position]!,
+      }),
+  };
+}
+
+function tapsAny(w: Window): Taps {
+  return {
+    functionOf: (weights) => (holds(weights, w, 2) ? 1 : 2),
+    groups: (position) => groupsOf(w, groupSizes[position]!),
+    assembly: (position, [form, step, low]) =>
+      assemblyFunction('channel_any', [
+        groupSizes[position]!,
+        form!,
+        w.kernel_height,
+        w.kernel_width,
+        4 * w.dilation_x,
+        step!,
+        low!,
+      ]),
+  };
+}
+
+function streamOf({ channels }: AccumulatingLayer, finish: Finish, taps: Taps): Int32Array {
   const writer = new StreamWriter();
   for (const [i, { weights, start }] of channels.entries()) {
     const { delta, words } = finish.channels[i]!;
-    const grouping = groupingOf(weights);
+    const position = taps.functionOf(weights);
     const first = start + delta;
-    writer.words(grouping, ...startWords(first, first, groupings[grouping]!.sizes.length));
+    writer.words(position, ...startWords(first, first, taps.groups(position)));
     writer.bytes(...weights);
     writer.align();
     writer.words(...words);
@@ -63,31 +105,27 @@ function streamOf({ channels }: AccumulatingLayer, finish: Finish): Int32Array {
   return writer.finish();
 }
 
-/** Farthest byte that a load reaches. */
+/** Farthest byte that a load reaches, and the most taps that are put one behind the other as instructions. */
 const reach = 2047;
+const mostTaps = 100;
 
 function obstacleOf(w: Window, plane: Plane): string | undefined {
-  if (w.kernel_height !== 3 || w.kernel_width !== 3)
-    return `a window of ${w.kernel_height}x${w.kernel_width}`;
-  const farthest = 4 * (2 * w.dilation_y * plane.width + 2 * w.dilation_x);
-  if (farthest > reach) return `lines of ${w.y_width} results`;
+  const taps = w.kernel_height * w.kernel_width;
+  if (taps > mostTaps) return `a window of ${taps} taps, more than ${mostTaps}`;
+  if (4 * w.dilation_x * w.kernel_width > reach || 4 * w.stride_x > reach)
+    return 'a dilation or stride beyond reach';
   return plane.width <= w.pad_left ? 'no window meets the image' : undefined;
 }
 
-function functionsOf(w: Window, plane: Plane, layer: AccumulatingLayer, finish: Finish) {
-  const used = new Set(layer.channels.map(({ weights }) => groupingOf(weights)));
-  const numbers = [
-    finish.form === 'linear' ? 0 : 1,
-    4 * w.dilation_y * plane.width,
-    4 * w.dilation_x,
-    4 * w.stride_x,
-    layer.result.low,
-  ];
-  return groupings.map(({ macro, sizes }, i) =>
-    used.has(i)
-      ? assemblyFunction('channel3', numbers, { suffix: String(sizes.length), first: macro })
-      : undefined,
-  );
+const is3x3 = (w: Window, plane: Plane) =>
+  w.kernel_height === 3 &&
+  w.kernel_width === 3 &&
+  4 * (2 * w.dilation_y * plane.width + 2 * w.dilation_x) <= reach;
+
+function functionsOf(w: Window, layer: AccumulatingLayer, finish: Finish, taps: Taps) {
+  const used = new Set(layer.channels.map(({ weights }) => taps.functionOf(weights)));
+  const numbers = [finish.form === 'linear' ? 0 : 1, 4 * w.stride_x, layer.result.low];
+  return groupSizes.map((_, position) => (used.has(position) ? taps.assembly(position, numbers) : undefined));
 }
 
 /** The kernel for a call of depthwise_conv2d_s8. */
@@ -99,7 +137,8 @@ export function chooseDepthwise(call: KernelCall): KernelChoice {
   if (obstacle) return portable(obstacle);
   const finish = chooseFinish(layer.channels, layer.result);
   if (!finish) return portable('a scale of 1 or more, or sums beyond 2^30');
-  const stream = streamOf(layer, finish);
+  const taps = is3x3(w, plane) ? taps3x3(w, plane) : tapsAny(w);
+  const stream = streamOf(layer, finish, taps);
   const line = 4 * w.y_width * w.stride_x;
   return {
     kernel: {
@@ -115,6 +154,7 @@ export function chooseDepthwise(call: KernelCall): KernelChoice {
           next: 4 * w.stride_y * plane.width - line,
           shift: finish.shift,
           range: layer.result.high - layer.result.low,
+          row: 4 * w.dilation_y * plane.width,
         },
         window: w as unknown as KernelParams,
         x_zero: layer.inputZero,
@@ -125,10 +165,10 @@ export function chooseDepthwise(call: KernelCall): KernelChoice {
       },
       stream,
       scratchBytes: 4 * plane.height * plane.width,
-      functions: functionsOf(w, plane, layer, finish),
+      functions: functionsOf(w, layer, finish, taps),
       inPlace: w.x_depth === w.y_depth && w.y_height * w.y_width <= w.x_height * w.x_width && w.batch === 1,
     },
-    form: `3x3 window, packed, ${finish.form} requantization`,
+    form: `${w.kernel_height}x${w.kernel_width} window, packed, ${finish.form} requantization`,
     declined: finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel'],
   };
 }

@@ -1,11 +1,11 @@
-/* Depthwise convolution with a window of 3x3 for RV32IM. One channel at a time is packed into a plane of words with the
+/* Depthwise convolution for RV32IM. One channel at a time is packed into a plane of words with the
  * padding around it: a word holds an input of the upper half of the image and, shifted by 16, the one that many lines
  * below, so that one MUL makes a product for two results (see tml_rv_gemm.h for why, and for the requantization). Where
  * the number of lines is odd both halves compute the middle one. The input zero point is folded into the start values, so
  * stored values are multiplied and the padding holds the zero point.
  *
- * A channel's constants: which of the functions it takes; h and m to start from; nine weights and three bytes of nothing;
- * its requantization. The functions differ in how the weights are grouped: each row of three, pairs, or one by one. */
+ * A channel's constants: which of the functions it takes; h and m to start from; its weights, up to a whole word; its
+ * requantization. The functions differ in how the weights are grouped: each row of three, pairs, or one by one. */
 #ifndef TML_RV_DEPTHWISE_H
 #define TML_RV_DEPTHWISE_H
 
@@ -21,6 +21,7 @@ struct tml_rv_plane {
 	int32_t next; /* 16: from the end of that to the start of the next one */
 	int32_t shift; /* 20: of the linear requantization */
 	int32_t range; /* 24: the highest result less the lowest */
+	int32_t row; /* 28: from a row of the window to the next */
 };
 
 struct tml_rv_depthwise_s8 {
@@ -43,7 +44,8 @@ typedef void tml_rv_channel(const int32_t *constants, const uint32_t *plane, int
 
 /* Ends a group: the first takes the start values. */
 #define TML_RV_FIRST_GROUP "srai a5, a6, 16\n\tadd t0, t2, a5\n\tadd t1, t3, a6\n\t"
-#define TML_RV_NEXT_GROUP "srai a5, a6, 16\n\tadd t0, t0, a5\n\tadd t1, t1, a6\n\t"
+#define TML_RV_NEXT_GROUP_AT(free) "srai " free ", a6, 16\n\tadd t0, t0, " free "\n\tadd t1, t1, a6\n\t"
+#define TML_RV_NEXT_GROUP TML_RV_NEXT_GROUP_AT("a5")
 
 #define TML_RV_THREES                                                                                                  \
 	TML_RV_TAP("0", "1") TML_RV_TAP("1", "0") TML_RV_TAP("2", "0") TML_RV_FIRST_GROUP                              \
@@ -90,6 +92,53 @@ typedef void tml_rv_channel(const int32_t *constants, const uint32_t *plane, int
 			"add a2, a2, a0\n\tadd a3, a3, a0\n\taddi a1, a1, " TML_RV_TEXT(step) "\n\t"                   \
 			"bne a1, s10, 2b\n\t"                                                                          \
 			"lw a4, 52(sp)\n\tlw a4, 16(a4)\n\tadd a1, a1, a4\n\t"                                         \
+			"addi s11, s11, -1\n\tbnez s11, 1b\n\t" TML_RV_RETURN);                                        \
+	}
+
+/* Tap j of a row at a5: its product in a4; the weight is that of tap .Lw of the window. */
+#define TML_RV_PRODUCT(to, j)                                                                                          \
+	"lw a4, (" j ") * .Ltap(a5)\n\tlb a7, .Lw(a0)\n\tmul " to ", a4, a7\n\t.set .Lw, .Lw+1\n\t"
+
+/* Defines the function `name` for windows of any size, whose weights are grouped by `group` in each row: 2 or 1. */
+#define TML_RV_CHANNEL_ANY(name, group, form, rows, taps, tap, step, low)                                              \
+	static __attribute__((naked, noinline, unused)) void name(                                                     \
+		const int32_t *constants TML_RV_UNUSED, const uint32_t *plane TML_RV_UNUSED, int8_t *y TML_RV_UNUSED,  \
+		const struct tml_rv_plane *layer TML_RV_UNUSED)                                                        \
+	{                                                                                                              \
+		__asm__(TML_RV_SAVE TML_RV_FINISH_BYTES(form)                                                          \
+			".set .Ltap, " TML_RV_TEXT(tap) "\n\t"                                                         \
+			".set .Lend, 12 + (" TML_RV_TEXT(rows) "*" TML_RV_TEXT(taps) " + 3) / 4 * 4\n\t"               \
+			"mv s3, a3\n\t"                                                                                \
+			"lw t2, 4(a0)\n\tlw t3, 8(a0)\n\tli t4, 0x8000\n\t"                                            \
+			"lw t5, .Lend(a0)\n\tlw t6, .Lend+4(a0)\n\t"                                                   \
+			".if .Lfinish == 16\n\tlw ra, .Lend+8(a0)\n\tlw s2, .Lend+12(a0)\n\t"                          \
+			".else\n\tlw ra, 20(a3)\n\t.endif\n\t"                                                         \
+			"lw s0, 0(a3)\n\tlw s1, 28(a3)\n\tlw s9, 24(a3)\n\tlw s11, 8(a3)\n\t"                          \
+			"lw a4, 4(a3)\n\tadd a3, a2, a4\n\taddi a0, a0, 12\n"                                          \
+			"1:\n\t" /* a line of results */                                                               \
+			"lw a4, 12(s3)\n\tadd s10, a1, a4\n"                                                           \
+			"2:\n\t" /* two results */                                                                     \
+			"mv a5, a1\n\tmv t0, t2\n\tmv t1, t3\n\t"                                                      \
+			".set .Lw, 0\n\t"                                                                              \
+			".rept " TML_RV_TEXT(rows) "\n\t"                                                              \
+			".set .Lj, 0\n\t"                                                                              \
+			".rept " TML_RV_TEXT(taps) " / " TML_RV_TEXT(group) "\n\t"                                     \
+			TML_RV_PRODUCT("a6", ".Lj") "add a6, a6, t4\n\t"                                               \
+			".if " TML_RV_TEXT(group) " == 2\n\t" TML_RV_PRODUCT("a7", ".Lj+1")                            \
+			"add a6, a6, a7\n\t.endif\n\t" TML_RV_NEXT_GROUP_AT("a4")                                      \
+			".set .Lj, .Lj + " TML_RV_TEXT(group) "\n\t"                                                   \
+			".endr\n\t"                                                                                    \
+			".if .Lj < " TML_RV_TEXT(taps) "\n\t"                                                          \
+			TML_RV_PRODUCT("a6", ".Lj") "add a6, a6, t4\n\t" TML_RV_NEXT_GROUP_AT("a4")                    \
+			".endif\n\t"                                                                                   \
+			"add a5, a5, s1\n\t"                                                                           \
+			".endr\n\t"                                                                                    \
+			"slli a4, t0, 16\n\tsub t1, t1, a4\n\t"                                                        \
+			TML_RV_FINISH(form, "t0, t1", "t5", "t6", "ra", "s2", "s9", TML_RV_TEXT(low), "a4")            \
+			"sb t1, 0(a2)\n\tsb t0, 0(a3)\n\t"                                                             \
+			"add a2, a2, s0\n\tadd a3, a3, s0\n\taddi a1, a1, " TML_RV_TEXT(step) "\n\t"                   \
+			"bne a1, s10, 2b\n\t"                                                                          \
+			"lw a4, 16(s3)\n\tadd a1, a1, a4\n\t"                                                          \
 			"addi s11, s11, -1\n\tbnez s11, 1b\n\t" TML_RV_RETURN);                                        \
 	}
 
@@ -141,7 +190,7 @@ TML_KERNEL void tml_rv_depthwise_s8(const struct tml_rv_depthwise_s8 *p, const i
 				    tml_rv_channel *singles, int8_t *y)
 {
 	const struct tml_window *w = &p->window;
-	tml_rv_channel *const functions[3] = {threes, pairs, singles};
+	tml_rv_channel *const functions[] = {threes, pairs, singles};
 	const int32_t fan = w->y_depth / w->x_depth;
 
 	for (int32_t i = 0; i < p->height * p->width; i++)
