@@ -154,7 +154,7 @@ export function chooseConvolution(call: KernelCall): KernelChoice {
   };
 }
 
-/** Instructions for which 1.6 kB of code are worth having. */
+/** Instructions for which 2.5 kB of code are worth having. */
 const worthQuads = 10_000;
 
 /** Four weights to a word, for few rows; undefined where that is not possible or not worth it. */
