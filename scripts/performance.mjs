@@ -76,7 +76,7 @@ function row(network, flags, theirs) {
     count(flash.image),
     ratio(flash.image, theirs.flash),
     count(ram.arena),
-    ratio(ram.arena, theirs.arena),
+    theirs.arena ? ratio(ram.arena, theirs.arena) : 'not measured',
   ];
 }
 
@@ -93,7 +93,7 @@ function table(title, flags, baseline) {
 }
 
 function page() {
-  const { cortex_m4: baseline } = JSON.parse(readFileSync(join(shared, 'baselines.json'), 'utf8'));
+  const { cortex_m4: baseline, rv32imc } = JSON.parse(readFileSync(join(shared, 'baselines.json'), 'utf8'));
   const seconds = timeConversion();
   return `# Performance
 
@@ -112,6 +112,13 @@ ${table('`--optimize speed`', [], baseline)}
 
 ${table('`--optimize size`', ['--optimize', 'size'], baseline)}
 
+## On the emulated RV32IMC core
+\`tinyml bench MODEL_int8.tflite --board virtual-rv32imc\`, beside TensorFlow Lite Micro's reference kernels on the same
+emulated machine (${rv32imc.how}).
+
+${table('`--optimize speed`', ['--board', 'virtual-rv32imc'], rv32imc)}
+
+The kernels behind these figures: [Cortex-M](kernels-cortex-m.md), [RV32IM](kernels-rv32.md).
 Instructions are not time: a real core waits for its flash and for loads. \`tinyml bench --board\` with a board on the desk measures cycles.
 `;
 }

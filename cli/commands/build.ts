@@ -26,6 +26,8 @@ export const command = defineCommand<BuildOptions>({
       buildFirmware(context, board, {
         ...model.report,
         name: model.report.model.path,
+        graph: model.graph,
+        tflite: model.tflite,
         sources: model.sources,
       }),
     );

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { packageRoot } from '../package-info.ts';
 
 const folder = () => join(packageRoot(), 'firmware-templates');
@@ -9,8 +9,9 @@ export function readTemplate(path: string): string {
   return readFileSync(join(folder(), path), 'utf8');
 }
 
-/** The kernel headers by file name, as the code generator wants them. */
+/** The kernel headers by file name, those for one kind of machine among them, as the code generator wants them. */
 export function readKernels(): ReadonlyMap<string, string> {
-  const names = readdirSync(join(folder(), 'kernels')).filter((name) => name.endsWith('.h'));
-  return new Map(names.sort().map((name) => [name, readTemplate(`kernels/${name}`)]));
+  const paths = readdirSync(join(folder(), 'kernels'), { recursive: true, encoding: 'utf8' });
+  const headers = paths.filter((path) => path.endsWith('.h')).sort();
+  return new Map(headers.map((path) => [basename(path), readTemplate(join('kernels', path))]));
 }

@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Board, firmwareFacts } from '../../boards/load.ts';
+import { generateAot } from '../../converter/codegen/aot.ts';
+import { machineOf } from '../../converter/codegen/machine.ts';
 import type { ConvertedModel } from '../../converter/convert-model.ts';
+import type { Graph } from '../../converter/ir/types.ts';
 import { elfSizes, type ImageSizes } from '../../firmware-templates/elf-sizes.ts';
 import { linkOverflow } from '../../firmware-templates/fit.ts';
 import {
@@ -13,7 +17,7 @@ import {
 } from '../../firmware-templates/render.ts';
 import type { Context } from '../context.ts';
 import { modelTooBig, toolFailed, toolNoOutput } from '../errors.ts';
-import { readTemplate } from '../files/templates.ts';
+import { readKernels, readTemplate } from '../files/templates.ts';
 import { temporaryFolder } from '../files/temporary.ts';
 import { packageVersion } from '../package-info.ts';
 import { lastLines, runTool } from '../tools/run-tool.ts';
@@ -24,7 +28,9 @@ const compileSeconds = 120;
 /** What of a converted model goes into firmware. */
 export interface FirmwareModel {
   readonly name: string;
-  /** C sources and headers by relative path. */
+  readonly graph: Graph;
+  readonly tflite: Uint8Array;
+  /** Portable C sources and headers by relative path. */
   readonly sources: ReadonlyMap<string, string>;
   readonly weightsBytes: number;
   readonly arenaBytes: number;
@@ -37,13 +43,29 @@ const isSource = (name: string) => /\.[ch]$/.test(name);
 /** The C of a converted model, whole: kernels included. */
 export function firmwareModelOf(
   name: string,
-  { files, weightsBytes, arenaBytes, layers }: ConvertedModel,
+  { graph, tflite, files, weightsBytes, arenaBytes, layers }: ConvertedModel,
   optimize: 'speed' | 'size',
 ): FirmwareModel {
   const sources = [...files]
     .filter(([path]) => isSource(path))
     .map(([path, text]) => [path, String(text)] as const);
-  return { name, sources: new Map(sources), weightsBytes, arenaBytes, layers, optimize };
+  return { name, graph, tflite, sources: new Map(sources), weightsBytes, arenaBytes, layers, optimize };
+}
+
+/** The model with C for the board's core, where there are kernels for it; results are the same bytes. */
+function forMachine(board: Board, model: FirmwareModel): FirmwareModel {
+  const machine = machineOf(board.chip.cpu);
+  if (machine === 'any') return model;
+  const { files, weightsBytes, arenaBytes } = generateAot(model.graph, {
+    toolVersion: packageVersion(),
+    command: `tinyml build --board ${board.id}`,
+    modelHash: createHash('sha256').update(model.tflite).digest('hex'),
+    optimize: model.optimize,
+    machine,
+    kernels: readKernels(),
+  });
+  const sources = new Map([...files].filter(([path]) => isSource(path)));
+  return { ...model, sources, weightsBytes, arenaBytes };
 }
 
 export interface Firmware {
@@ -107,7 +129,12 @@ function readImage(folder: string, name: string, tool: string): Uint8Array {
 }
 
 /** Builds the firmware of a model for a board in a temporary folder. Refuses before that what cannot fit. */
-export async function buildFirmware(context: Context, board: Board, model: FirmwareModel): Promise<Firmware> {
+export async function buildFirmware(
+  context: Context,
+  board: Board,
+  portable: FirmwareModel,
+): Promise<Firmware> {
+  const model = forMachine(board, portable);
   refuseTooBig(board, model);
   const plan = planFor(board, model);
   const folder = temporaryFolder(context.lifetime, 'build');

@@ -24,7 +24,7 @@ export function subjectOf(folder: ModelFolder): BenchSubject {
 
 /** The firmware of a model folder for a board: what `tinyml build` left there, otherwise built now. */
 export async function firmwareOf(context: Context, board: Board, folder: ModelFolder): Promise<FlashImage> {
-  const { report, sources, path } = folder;
+  const { report, graph, tflite, sources, path } = folder;
   if (report.engine !== 'aot') throw engineNotBuilt(path, report.engine);
   const built = join(path, firmwareName, board.id);
   if (existsSync(join(built, 'firmware.bin'))) {
@@ -33,6 +33,6 @@ export async function firmwareOf(context: Context, board: Board, folder: ModelFo
     return { bin: read('firmware.bin'), sizes: elfSizes(read('firmware.elf')) };
   }
   return context.output.step(`build for ${board.id}`, () =>
-    buildFirmware(context, board, { ...report, name: report.model.path, sources }),
+    buildFirmware(context, board, { ...report, name: report.model.path, graph, tflite, sources }),
   );
 }

@@ -8,12 +8,14 @@ import type { KernelCall } from '../ops/integer/kernel-call.ts';
 import { assignStorage } from './assign-storage.ts';
 import { buildFiles } from './build-files.ts';
 import { constantArray, cTypeOf, identifier } from './c-text.ts';
+import type { CortexMKernel, KernelChoice } from './cortex-m/kernel.ts';
 import { cannotGenerate, kernelTextMissing, outputNotComputed } from './errors.ts';
 import type { KernelTable } from './kernels/kernel-form.ts';
 import { portableKernels } from './kernels/portable.ts';
+import { functionOperands, kernelsFor, type Machine } from './machine.ts';
 import { modelHeader } from './model-header.ts';
 import { modelSource } from './model-source.ts';
-import { planMemory } from './plan-memory.ts';
+import { type Buffer, planMemory } from './plan-memory.ts';
 
 export interface AotOptions {
   /** Stem of the files and prefix of the names; `model` when absent. */
@@ -25,6 +27,8 @@ export interface AotOptions {
   readonly modelHash: string;
   /** `speed` specialises every kernel for its layer; `size` compiles each kernel once. */
   readonly optimize: 'speed' | 'size';
+  /** Portable C99 when absent. */
+  readonly machine?: Machine;
   /** Texts of the kernel library's headers by file name. */
   readonly kernels: ReadonlyMap<string, string>;
 }
@@ -39,6 +43,8 @@ export interface AotLayer {
   /** Where the result stands in the arena. */
   readonly arenaOffset: number;
   readonly outputBytes: number;
+  /** Form of each kernel, and why a faster one was declined. */
+  readonly kernels: readonly Pick<KernelChoice, 'form' | 'declined'>[];
 }
 
 export interface AotModel {
@@ -85,6 +91,8 @@ export interface PlannedModel {
   readonly arenaBytes: number;
   readonly weightsBytes: number;
   readonly headers: readonly string[];
+  /** Definitions of functions that kernels are given, each once. */
+  readonly functions: readonly string[];
   offsetOf(value: string): number;
 }
 
@@ -128,23 +136,45 @@ function kernelCalls(graph: Graph, node: Node): readonly KernelCall[] {
   return calls;
 }
 
+type Choices = ReadonlyMap<KernelCall, KernelChoice>;
+
 /** Inputs whose place the result may take: read by every call, in kernels that allow it. */
-function inPlaceInputs(node: Node, calls: readonly KernelCall[], table: KernelTable): string[] {
-  if (!calls.every(({ kernel }) => table.get(kernel)?.inPlace)) return [];
+function inPlaceInputs(
+  node: Node,
+  calls: readonly KernelCall[],
+  table: KernelTable,
+  choices: Choices,
+): string[] {
+  const allows = (call: KernelCall) => {
+    const chosen = choices.get(call)?.kernel;
+    return chosen ? chosen.inPlace : table.get(call.kernel)?.inPlace;
+  };
+  if (!calls.every(allows)) return [];
   const read = calls[0]?.args.filter((arg) => typeof arg === 'number') ?? [];
   return read.map((position) => node.inputs[position]!);
 }
 
+interface Placement {
+  readonly offsets: ReadonlyMap<string, number>;
+  /** Where each layer's kernels have their scratch memory, by position. */
+  readonly scratch: ReadonlyMap<number, number>;
+}
+
 class Planner {
   readonly constants = new ConstantPool();
+  readonly functions = new Map<string, string>();
   private readonly graph: Graph;
   private readonly table: KernelTable;
+  private readonly choices: Choices;
   private readonly offsets: ReadonlyMap<string, number>;
+  private readonly scratch: ReadonlyMap<number, number>;
 
-  constructor(graph: Graph, table: KernelTable, offsets: ReadonlyMap<string, number>) {
+  constructor(graph: Graph, table: KernelTable, choices: Choices, { offsets, scratch }: Placement) {
     this.graph = graph;
     this.table = table;
+    this.choices = choices;
     this.offsets = offsets;
+    this.scratch = scratch;
   }
 
   layer(node: Node, index: number, calls: readonly KernelCall[]): PlannedLayer {
@@ -164,10 +194,33 @@ class Planner {
       weightsBytes: this.constants.bytes() - before,
       arenaOffset: this.offsets.get(node.outputs[0]!)!,
       outputBytes: byteCount(outputs[0]!),
+      kernels: needed.flatMap((call) => this.choices.get(call) ?? []),
     };
   }
 
   private call(node: Node, index: number, call: KernelCall): PlannedCall {
+    const chosen = this.choices.get(call)?.kernel;
+    return chosen ? this.machineCall(node, index, call, chosen) : this.portableCall(node, index, call);
+  }
+
+  private machineCall(node: Node, index: number, call: KernelCall, chosen: CortexMKernel): PlannedCall {
+    const { kernel, params, header, struct, stream, scratchBytes, functions } = chosen;
+    const inputs = call.args.flatMap((arg) =>
+      typeof arg === 'number' ? [this.operand(node, index, node.inputs[arg]!)] : [],
+    );
+    for (const made of functions) if (made?.definition) this.functions.set(made.name, made.definition);
+    const constant = (type: string, name: string) => ({ type, place: { constant: name } });
+    const operands = [
+      ...inputs,
+      ...(stream ? [constant('const int32_t', this.constants.add(`tml_w_${index}_stream`, stream))] : []),
+      ...(scratchBytes ? [{ type: 'uint32_t', place: { offset: this.scratch.get(index)! } }] : []),
+      ...functionOperands(chosen).map(({ type, name }) => constant(type, name)),
+      this.result(node, index),
+    ];
+    return { call: { kernel, params, args: [] }, header, struct, operands };
+  }
+
+  private portableCall(node: Node, index: number, call: KernelCall): PlannedCall {
     const form = this.table.get(call.kernel);
     if (!form) throw cannotGenerate(node.origin, node.op, call.kernel);
     const operands = call.args.map((arg) => {
@@ -175,9 +228,13 @@ class Planner {
       const constant = this.constants.add(`tml_w_${index}_${arg.name}`, arg.data);
       return { type: `const ${cTypeOf(arg.data)}`, place: { constant } };
     });
-    const result = this.operand(node, index, node.outputs[0]!);
-    const writable = { ...result, type: result.type.replace('const ', '') };
-    return { call, header: form.header, struct: form.struct, operands: [...operands, writable] };
+    const { header, struct } = form;
+    return { call, header, struct, operands: [...operands, this.result(node, index)] };
+  }
+
+  private result(node: Node, index: number): PlannedCall['operands'][number] {
+    const { type, place } = this.operand(node, index, node.outputs[0]!);
+    return { type: type.replace('const ', ''), place };
   }
 
   private operand(node: Node, index: number, name: string): { type: string; place: Place } {
@@ -204,6 +261,19 @@ function keepsInputs(graph: Graph, offsets: ReadonlyMap<string, number>): boolea
     if (views.has(node.outputs[0]!)) return true;
     const [start, end] = span(node.outputs[0]!);
     return inputs.every(([from, to]) => end <= from || to <= start);
+  });
+}
+
+/** Scratch memory of each layer that needs some, in use during that layer only. */
+function scratchBuffers(
+  graph: Graph,
+  calls: ReadonlyMap<Node, readonly KernelCall[]>,
+  choices: Choices,
+): Buffer[] {
+  return graph.nodes.flatMap((node, step) => {
+    const sizes = calls.get(node)!.map((call) => choices.get(call)?.kernel?.scratchBytes ?? 0);
+    const bytes = Math.max(0, ...sizes);
+    return bytes > 0 ? [{ bytes, first: step, last: step }] : [];
   });
 }
 
@@ -238,10 +308,15 @@ export function generateAot(graph: Graph, options: AotOptions): AotModel {
   requireComputedOutputs(graph);
   const table = portableKernels;
   const calls = new Map(graph.nodes.map((node) => [node, kernelCalls(graph, node)]));
-  const storage = assignStorage(graph, (node) => inPlaceInputs(node, calls.get(node)!, table));
-  const plan = planMemory(storage.buffers, tensorAlignment);
+  const choices = kernelsFor(options.machine ?? 'any', [...calls.values()].flat());
+  const storage = assignStorage(graph, (node) => inPlaceInputs(node, calls.get(node)!, table, choices));
+  const scratch = scratchBuffers(graph, calls, choices);
+  const plan = planMemory([...storage.buffers, ...scratch], tensorAlignment);
   const offsets = new Map([...storage.bufferOf].map(([name, buffer]) => [name, plan.offsets[buffer]!]));
-  const planner = new Planner(graph, table, offsets);
+  const planner = new Planner(graph, table, choices, {
+    offsets,
+    scratch: new Map(scratch.map(({ first }, i) => [first, plan.offsets[storage.buffers.length + i]!])),
+  });
   const layers = graph.nodes.map((node, index) => planner.layer(node, index, calls.get(node)!));
   const used = new Set(layers.flatMap((layer) => layer.calls.map(({ header }) => header)));
   const model: PlannedModel = {
@@ -252,6 +327,7 @@ export function generateAot(graph: Graph, options: AotOptions): AotModel {
     arenaBytes: plan.bytes,
     weightsBytes: planner.constants.bytes(),
     headers: [...used].sort(),
+    functions: [...planner.functions.values()],
     offsetOf: (value) => offsets.get(value)!,
   };
   return {

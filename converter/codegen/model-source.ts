@@ -137,6 +137,7 @@ export function modelSource(model: PlannedModel, options: AotOptions): string {
     `static uint8_t tml_arena[${upper}_ARENA_BYTES] TML_ALIGN(16);`,
     '',
     ...model.constants.map(({ text }) => text),
+    ...model.functions,
     ...(shared ? sharedKernels(model.layers) : []),
     ...model.layers.map((layer, index) => layerText(layer, index, shared)),
     entryPoints(model),

@@ -108,18 +108,22 @@ export class BenchClient {
     return this.#frames.shift();
   }
 
-  /** Sends a request and returns its answer, whatever its type. */
+  /**
+   * Sends a request and returns its answer, whatever its type. As the protocol says, it is sent again when no answer
+   * comes: on a busy machine the emulator may drop a byte.
+   */
   async ask(
     type: number,
     body: Uint8Array = Buffer.alloc(0),
     sequence = this.#nextSequence(),
   ): Promise<Frame> {
-    this.write(frameBytes(type, sequence, body));
-    for (;;) {
-      const frame = await this.next();
-      if (!frame) throw new Error(`no answer to request 0x${type.toString(16)}`);
-      if (frame.sequence === sequence && frame.type !== 0xf1) return frame;
+    for (let attempt = 0; attempt < 4; attempt++) {
+      this.write(frameBytes(type, sequence, body));
+      for (let frame = await this.next(); frame; frame = await this.next()) {
+        if (frame.sequence === sequence && frame.type !== 0xf1) return frame;
+      }
     }
+    throw new Error(`no answer to request 0x${type.toString(16)}`);
   }
 
   #nextSequence(): number {

@@ -23,7 +23,12 @@ const readyFrame = 0xf1;
 /** Builds the benchmark firmware around a network; the folder is the caller's to remove. */
 function buildFirmware({ graph }: Golden): string {
   const board = firmwareFacts(loadBoard('virtual-stm32f405'));
-  const model = generateAot(graph, { ...provenance, optimize: 'speed', kernels: kernelTexts });
+  const model = generateAot(graph, {
+    ...provenance,
+    optimize: 'speed',
+    machine: 'cortex-m4f',
+    kernels: kernelTexts,
+  });
   const plan = renderFirmware({
     board,
     model: { layers: model.layers.length, inputKept: model.inputKept },

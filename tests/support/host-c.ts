@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { generateAot } from '../../converter/codegen/aot.ts';
 import { bytesOf } from '../../converter/ir/tensor.ts';
 import type { Graph, TensorData } from '../../converter/ir/types.ts';
@@ -11,9 +11,9 @@ const kernelFolder = join(templateFolder, 'kernels');
 
 /** The kernel library's headers by file name. */
 export const kernelTexts: ReadonlyMap<string, string> = new Map(
-  readdirSync(kernelFolder)
-    .filter((name) => name.endsWith('.h'))
-    .map((name) => [name, readFileSync(join(kernelFolder, name), 'utf8')]),
+  readdirSync(kernelFolder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.h'))
+    .map((path) => [basename(path), readFileSync(join(kernelFolder, path), 'utf8')]),
 );
 
 /** A C file of ours by its path under `firmware-templates/`. */
