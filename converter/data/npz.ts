@@ -1,4 +1,5 @@
 import { inflateSync, zipSync } from 'fflate';
+import { crc32 } from '../../common/crc32.ts';
 import { type DataArray, dataLimit } from './array.ts';
 import { badArrayFile, dataTooBig } from './errors.ts';
 import { readNpy } from './npy.ts';
@@ -19,19 +20,6 @@ const centralLength = 46;
 const localLength = 30;
 /** Deflate cannot do better: 258 bytes from two bits (RFC 1951). */
 const deflateRatio = 1032;
-
-/** CRC-32 (ISO-HDLC) of each byte value. */
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  return crc;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = crcTable[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
-}
 
 /**
  * The arrays of a .npz file by name, in the file's order. Sizes are checked against the file and the limits before

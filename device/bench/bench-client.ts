@@ -1,9 +1,9 @@
+import { crc32 } from '../../common/crc32.ts';
 import { badAnswer, badTimer, boardStuck, inputSizeWrong } from '../errors.ts';
 import { discardInput, type Transport } from '../transport/transport.ts';
 import { defaultWiring, holdInReset, releaseReset, type Wiring } from '../transport/wiring.ts';
 import { type Answer, BenchLink } from './bench-link.ts';
 import { BodyReader } from './body-reader.ts';
-import { crc32 } from './crc32.ts';
 import { REQUEST } from './frames.ts';
 import type { BoardHello } from './hello.ts';
 import {

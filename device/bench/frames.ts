@@ -1,5 +1,5 @@
+import { crc32 } from '../../common/crc32.ts';
 import { cobsDecode, cobsEncode } from './cobs.ts';
-import { crc32 } from './crc32.ts';
 
 /** docs/bench-protocol.md, version 1. */
 export const PROTOCOL_VERSION = 1;

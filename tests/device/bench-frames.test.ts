@@ -1,7 +1,7 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { crc32 } from '../../common/crc32.ts';
 import { cobsDecode, cobsEncode } from '../../device/bench/cobs.ts';
-import { crc32 } from '../../device/bench/crc32.ts';
 import { encodeFrame, type Frame, FrameDecoder } from '../../device/bench/frames.ts';
 import { type FaultKind, randomFaults, seededRandom } from '../../device/transport/simulated-link.ts';
 

@@ -1,4 +1,4 @@
-import { crc32 } from '../../device/bench/crc32.ts';
+import { crc32 } from '../../common/crc32.ts';
 import { ANSWER_BIT, encodeFrame, type Frame, FrameDecoder, REQUEST } from '../../device/bench/frames.ts';
 import type { SimulatedClock, SimulatedPeer } from '../../device/transport/simulated-link.ts';
 import type { Signals } from '../../device/transport/transport.ts';

@@ -2,6 +2,14 @@ import type { AssemblyFunction } from '../cortex-m/kernel.ts';
 
 export { type CortexMKernel as MachineKernel, type KernelChoice, portable } from '../cortex-m/kernel.ts';
 
+/** C types of the functions that each kernel is given, for declaring a function around it. */
+export const functionTypes: ReadonlyMap<string, readonly string[]> = new Map([
+  ['rv_pointwise_s8', ['tml_rv_tile', 'tml_rv_tile']],
+  ['rv_conv2d_s8', ['tml_rv_tile', 'tml_rv_tile']],
+  ['rv_quads_s8', ['tml_rv_tile']],
+  ['rv_depthwise_s8', ['tml_rv_channel', 'tml_rv_channel', 'tml_rv_channel']],
+]);
+
 /**
  * The function that the macro TML_RV_<macro> defines for these numbers, which come after `first` where a macro takes
  * the name of another; `suffix` tells such functions apart.

@@ -4,6 +4,7 @@ import { accumulation, accumulationCall, finisher, scalePerChannel } from './acc
 import type { KernelCall, KernelParams } from './kernel-call.ts';
 import { multiplyRows } from './multiply-rows.ts';
 import { isReal, weightedRealCall } from './real-calls.ts';
+import { windowParams } from './window-params.ts';
 
 /** TensorFlow Lite requantizes a pixel of a depthwise convolution in groups of 8 channels (optimized_ops.h). */
 const vectorChannels = 8;
@@ -105,30 +106,8 @@ export function integerDepthwiseConv2d(call: OpCall<Conv2dAttributes>): IntegerK
   };
 }
 
-function windowParams(call: OpCall<Conv2dAttributes>): KernelParams {
-  const [batch, height, width, depth] = call.inputs[0]!.shape as [number, number, number, number];
-  const [, kernelHeight, kernelWidth] = call.inputs[1]!.shape as [number, number, number];
-  const [, outHeight, outWidth, filters] = call.outputs[0]!.shape as [number, number, number, number];
-  const { strides, dilations, pads } = call.attrs;
-  return {
-    window: {
-      batch,
-      x_height: height,
-      x_width: width,
-      x_depth: depth,
-      y_height: outHeight,
-      y_width: outWidth,
-      y_depth: filters,
-      kernel_height: kernelHeight,
-      kernel_width: kernelWidth,
-      stride_y: strides[0]!,
-      stride_x: strides[1]!,
-      dilation_y: dilations[0]!,
-      dilation_x: dilations[1]!,
-      pad_top: pads[0]!,
-      pad_left: pads[1]!,
-    },
-  };
+function convolutionWindow({ inputs, outputs, attrs }: OpCall<Conv2dAttributes>): KernelParams {
+  return windowParams(inputs[0]!, outputs[0]!, { ...attrs, kernel: inputs[1]!.shape.slice(1, 3) });
 }
 
 /** True when every window lies inside the input. */
@@ -137,19 +116,19 @@ function withoutBorder({ attrs }: OpCall<Conv2dAttributes>): boolean {
 }
 
 export function conv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
-  if (isReal(call)) return weightedRealCall(call, 'conv2d_f32', windowParams(call));
+  if (isReal(call)) return weightedRealCall(call, 'conv2d_f32', convolutionWindow(call));
   const layer = accumulation('convolution', call, 0, scalePerChannel);
   const taps = layer.weights.length / layer.bias.length;
   const fold = withoutBorder(call);
   return [
-    accumulationCall('convolution', 'conv2d_s8', layer, windowParams(call), fold, (i) =>
+    accumulationCall('convolution', 'conv2d_s8', layer, convolutionWindow(call), fold, (i) =>
       Math.floor(i / taps),
     ),
   ];
 }
 
 export function depthwiseConv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
-  if (isReal(call)) return weightedRealCall(call, 'depthwise_conv2d_f32', windowParams(call));
+  if (isReal(call)) return weightedRealCall(call, 'depthwise_conv2d_f32', convolutionWindow(call));
   const layer = accumulation('depthwise convolution', call, 3, scalePerChannel, vectorChannels);
   const channels = layer.bias.length;
   return [
@@ -157,7 +136,7 @@ export function depthwiseConv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall
       'depthwise convolution',
       'depthwise_conv2d_s8',
       layer,
-      windowParams(call),
+      convolutionWindow(call),
       withoutBorder(call),
       (i) => i % channels,
     ),

@@ -5,6 +5,7 @@ import type { PoolAttributes } from '../pool.ts';
 import type { KernelCall, KernelParams } from './kernel-call.ts';
 import { activationRange, int8Quantization, requireSameQuantization, type StoredRange } from './quantized.ts';
 import { isReal, realLimits } from './real-calls.ts';
+import { windowParams } from './window-params.ts';
 
 type Call = OpCall<PoolAttributes>;
 
@@ -53,31 +54,11 @@ function pooling(
 
 /** The window as parameters of the pooling kernels. */
 function poolWindow({ inputs, outputs, attrs }: Call): KernelParams {
-  const [batch, height, width, depth] = inputs[0]!.shape as [number, number, number, number];
-  const [, outHeight, outWidth] = outputs[0]!.shape as [number, number, number];
   const { filter, strides, pads } = attrs;
   if (pads.some((pad, side) => pad >= filter[side % 2]!)) {
     throw shapesDoNotFit('pooling', 'padding as wide as the window', [pads, filter]);
   }
-  return {
-    window: {
-      batch,
-      x_height: height,
-      x_width: width,
-      x_depth: depth,
-      y_height: outHeight,
-      y_width: outWidth,
-      y_depth: depth,
-      kernel_height: filter[0]!,
-      kernel_width: filter[1]!,
-      stride_y: strides[0]!,
-      stride_x: strides[1]!,
-      dilation_y: 1,
-      dilation_x: 1,
-      pad_top: pads[0]!,
-      pad_left: pads[1]!,
-    },
-  };
+  return windowParams(inputs[0]!, outputs[0]!, { kernel: filter, strides, dilations: [1, 1], pads });
 }
 
 function poolCall(op: string, kernel: string, call: Call): KernelCall[] {
