@@ -8,7 +8,7 @@ import type { KernelCall } from '../ops/integer/kernel-call.ts';
 import { assignStorage } from './assign-storage.ts';
 import { buildFiles } from './build-files.ts';
 import { constantArray, cTypeOf, identifier } from './c-text.ts';
-import type { CortexMKernel, KernelChoice } from './cortex-m/kernel.ts';
+import type { KernelChoice, MachineKernel } from './choice/kernel.ts';
 import { cannotGenerate, kernelTextMissing, outputNotComputed } from './errors.ts';
 import type { KernelTable } from './kernels/kernel-form.ts';
 import { portableKernels } from './kernels/portable.ts';
@@ -203,7 +203,7 @@ class Planner {
     return chosen ? this.machineCall(node, index, call, chosen) : this.portableCall(node, index, call);
   }
 
-  private machineCall(node: Node, index: number, call: KernelCall, chosen: CortexMKernel): PlannedCall {
+  private machineCall(node: Node, index: number, call: KernelCall, chosen: MachineKernel): PlannedCall {
     const { kernel, params, header, struct, stream, scratchBytes, functions } = chosen;
     const inputs = call.args.flatMap((arg) =>
       typeof arg === 'number' ? [this.operand(node, index, node.inputs[arg]!)] : [],

@@ -1,9 +1,9 @@
 import type { KernelCall } from '../ops/integer/kernel-call.ts';
+import type { KernelChoice, MachineKernel } from './choice/kernel.ts';
+import { functionTypes as cortexMTypes } from './cortex-m/assembly-function.ts';
 import { chooseKernel as chooseCortexM } from './cortex-m/choose-kernel.ts';
-import type { CortexMKernel, KernelChoice } from './cortex-m/kernel.ts';
-import { functionTypes as cortexMTypes } from './cortex-m/kernel.ts';
+import { functionTypes as rv32Types } from './rv32/assembly-function.ts';
 import { chooseKernel as chooseRv32 } from './rv32/choose-kernel.ts';
-import { functionTypes as rv32Types } from './rv32/kernel.ts';
 
 /** What the generated C is to run on; `any` is portable C99. */
 export type Machine = 'any' | 'cortex-m4f' | 'rv32imc';
@@ -34,7 +34,7 @@ export function machineOf(cpu: string): Machine {
 const functionTypes = new Map([...cortexMTypes, ...rv32Types]);
 
 /** C types and names of the functions that a kernel is given; a null pointer for one that it never calls. */
-export function functionOperands({ kernel, functions }: CortexMKernel): { type: string; name: string }[] {
+export function functionOperands({ kernel, functions }: MachineKernel): { type: string; name: string }[] {
   const types = functionTypes.get(kernel) ?? [];
   return functions.map((made, i) => ({ type: types[i]!, name: made?.name ?? '0' }));
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { KernelChoice } from '../../converter/codegen/choice/kernel.ts';
 import { chooseKernel } from '../../converter/codegen/cortex-m/choose-kernel.ts';
-import type { KernelChoice } from '../../converter/codegen/cortex-m/kernel.ts';
 import { opOf } from '../../converter/ops/index.ts';
 import { Random } from '../kernels/problems.ts';
-import { fnv1a, hasEmulator, type KernelOutcome, runEmulated } from './emulated-kernels.ts';
+import { fnv1a, hasEmulator, type KernelOutcome, runEmulated } from '../support/emulated-kernels.ts';
 import {
   addition,
   convolution,
@@ -13,7 +13,7 @@ import {
   type Problem,
   pooling,
   type WindowChoice,
-} from './problems.ts';
+} from '../support/kernel-problems.ts';
 
 const seed = 20261124;
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { chooseKernel } from '../../converter/codegen/cortex-m/choose-kernel.ts';
 import { dropDeadChannels } from '../../converter/passes/drop-dead-channels.ts';
+import { hasEmulator, runEmulated } from '../support/emulated-kernels.ts';
 import { readGolden } from '../support/golden.ts';
 import { layerRuns } from '../support/network-layers.ts';
 import { sharedFolder } from '../support/oracle.ts';
-import { hasEmulator, runEmulated } from './emulated-kernels.ts';
 
 const shared = sharedFolder();
 

@@ -7,7 +7,7 @@ import {
   type ResultRange,
   requantized,
   type SumRange,
-} from '../../converter/codegen/cortex-m/requantize.ts';
+} from '../../converter/codegen/choice/requantize.ts';
 import { quantizeMultiplier } from '../../converter/ops/fixed-point.ts';
 import { Random } from '../kernels/problems.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { KernelChoice, MachineKernel } from '../../converter/codegen/choice/kernel.ts';
 import { chooseKernel } from '../../converter/codegen/rv32/choose-kernel.ts';
-import type { KernelChoice, MachineKernel } from '../../converter/codegen/rv32/kernel.ts';
 import { opOf } from '../../converter/ops/index.ts';
 import { Random } from '../kernels/problems.ts';
-import { fnv1a, hasEmulator, type KernelOutcome, runEmulated } from '../kernels-cortex-m/emulated-kernels.ts';
+import { fnv1a, hasEmulator, type KernelOutcome, runEmulated } from '../support/emulated-kernels.ts';
 import {
   addition,
   convolution,
@@ -12,7 +12,7 @@ import {
   fullyConnected,
   type Problem,
   weightedLayer,
-} from '../kernels-cortex-m/problems.ts';
+} from '../support/kernel-problems.ts';
 import { rv32 } from './machine.ts';
 
 const seed = 20261125;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { kernelFlags, type Machine } from '../kernels-cortex-m/emulated-kernels.ts';
+import { kernelFlags, type Machine } from '../support/emulated-kernels.ts';
 
 const port = join(import.meta.dirname, '..', '..', 'firmware-templates', 'port', 'rv32');
 

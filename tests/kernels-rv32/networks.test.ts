@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chooseKernel } from '../../converter/codegen/rv32/choose-kernel.ts';
 import { dropDeadChannels } from '../../converter/passes/drop-dead-channels.ts';
-import { hasEmulator, runEmulated } from '../kernels-cortex-m/emulated-kernels.ts';
+import { hasEmulator, runEmulated } from '../support/emulated-kernels.ts';
 import { readGolden } from '../support/golden.ts';
 import { layerRuns } from '../support/network-layers.ts';
 import { sharedFolder } from '../support/oracle.ts';

@@ -1,10 +1,10 @@
-import type { KernelChoice } from '../../converter/codegen/cortex-m/kernel.ts';
+import type { KernelChoice } from '../../converter/codegen/choice/kernel.ts';
 import { prepareInteger } from '../../converter/evaluate/integer.ts';
 import type { Graph } from '../../converter/ir/types.ts';
 import { callOf } from '../../converter/ops/call-of.ts';
 import { opOf } from '../../converter/ops/index.ts';
 import type { KernelCall } from '../../converter/ops/integer/kernel-call.ts';
-import { fnv1a, type KernelRun } from '../kernels-cortex-m/emulated-kernels.ts';
+import { fnv1a, type KernelRun } from './emulated-kernels.ts';
 import { goldenInput } from './golden.ts';
 
 export interface LayerRun extends KernelRun {

@@ -1,31 +1,15 @@
 import type { KernelCall, KernelParams } from '../../ops/integer/kernel-call.ts';
-import { type AccumulatingLayer, accumulatingLayer, parameter, sumsFit } from './accumulating-layer.ts';
-import { chooseFinish, type Finish, sharedMultipliers } from './finish.ts';
-import { type AssemblyFunction, assemblyFunction, type KernelChoice, portable } from './kernel.ts';
+import {
+  type AccumulatingLayer,
+  accumulatingLayer,
+  parameter,
+  sumsFit,
+} from '../choice/accumulating-layer.ts';
+import { chooseFinish, type Finish, sharedMultipliers } from '../choice/finish.ts';
+import { type AssemblyFunction, type KernelChoice, portable } from '../choice/kernel.ts';
+import { type Window, windowOf } from '../choice/window.ts';
+import { assemblyFunction } from './assembly-function.ts';
 import { dualObstacleOf, pairStream, pairsOf, wordsOfWindow } from './pair-stream.ts';
-
-/** Members of the portable kernels' window. */
-export interface Window {
-  readonly batch: number;
-  readonly x_height: number;
-  readonly x_width: number;
-  readonly x_depth: number;
-  readonly y_height: number;
-  readonly y_width: number;
-  readonly y_depth: number;
-  readonly kernel_height: number;
-  readonly kernel_width: number;
-  readonly stride_y: number;
-  readonly stride_x: number;
-  readonly dilation_y: number;
-  readonly dilation_x: number;
-  readonly pad_top: number;
-  readonly pad_left: number;
-}
-
-export function windowOf(call: KernelCall): Window {
-  return call.params['window'] as unknown as Window;
-}
 
 /** How a pair's words are read: blocks of at most 32, the FPU's registers. */
 interface Blocks {

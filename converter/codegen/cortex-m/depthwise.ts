@@ -1,8 +1,10 @@
 import type { KernelCall, KernelParams } from '../../ops/integer/kernel-call.ts';
-import { type AccumulatingLayer, accumulatingLayer, sumsFit } from './accumulating-layer.ts';
-import { convolutionChoice, type Window, windowOf } from './convolution.ts';
-import { chooseFinish, type Finish } from './finish.ts';
-import { type AssemblyFunction, assemblyFunction, type KernelChoice, portable } from './kernel.ts';
+import { type AccumulatingLayer, accumulatingLayer, sumsFit } from '../choice/accumulating-layer.ts';
+import { chooseFinish, type Finish } from '../choice/finish.ts';
+import { type AssemblyFunction, type KernelChoice, portable } from '../choice/kernel.ts';
+import { type Window, windowOf } from '../choice/window.ts';
+import { assemblyFunction } from './assembly-function.ts';
+import { convolutionChoice } from './convolution.ts';
 
 /** Weights [taps, channels]. */
 const weightColumn = (weights: Int8Array, channel: number, channels: number) =>

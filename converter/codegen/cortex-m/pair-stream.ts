@@ -1,5 +1,5 @@
-import type { Channel } from './channel.ts';
-import type { Finish } from './finish.ts';
+import type { Channel } from '../choice/channel.ts';
+import type { Finish } from '../choice/finish.ts';
 
 /** Two channels side by side in every word of weights; the last pair of an odd number lacks its second. */
 export type Pair = readonly [Channel, Channel | undefined];

@@ -1,6 +1,6 @@
 import type { KernelCall } from '../../ops/integer/kernel-call.ts';
-import { windowOf } from './convolution.ts';
-import { type KernelChoice, portable } from './kernel.ts';
+import { type KernelChoice, portable } from '../choice/kernel.ts';
+import { windowOf } from '../choice/window.ts';
 
 /** Values of 8 bits whose sum fits 16 bits. */
 const mostSummed = 255;

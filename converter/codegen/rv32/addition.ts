@@ -1,7 +1,7 @@
 import type { KernelCall } from '../../ops/integer/kernel-call.ts';
-import { parameter } from '../cortex-m/accumulating-layer.ts';
-import { planAddition } from '../cortex-m/addition.ts';
-import { type KernelChoice, portable } from './kernel.ts';
+import { parameter } from '../choice/accumulating-layer.ts';
+import { type KernelChoice, portable } from '../choice/kernel.ts';
+import { planAddition } from '../choice/plan-addition.ts';
 
 /** The kernel for a call of add_s8; MUL keeps all bits of a product. */
 export function chooseAddition(call: KernelCall): KernelChoice {

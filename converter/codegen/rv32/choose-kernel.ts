@@ -1,8 +1,8 @@
 import type { KernelCall } from '../../ops/integer/kernel-call.ts';
+import { type KernelChoice, portable } from '../choice/kernel.ts';
 import { chooseAddition } from './addition.ts';
 import { chooseConvolution, chooseFullyConnected } from './convolution.ts';
 import { chooseDepthwise } from './depthwise.ts';
-import { type KernelChoice, portable } from './kernel.ts';
 
 /** Choosers by the name of the portable kernel. */
 const choosers = new Map<string, (call: KernelCall) => KernelChoice>([

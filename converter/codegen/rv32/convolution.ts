@@ -4,10 +4,11 @@ import {
   accumulatingLayer,
   parameter,
   sumsFit,
-} from '../cortex-m/accumulating-layer.ts';
-import { type Window, windowOf } from '../cortex-m/convolution.ts';
+} from '../choice/accumulating-layer.ts';
+import { type KernelChoice, type MachineKernel, portable } from '../choice/kernel.ts';
+import { type Window, windowOf } from '../choice/window.ts';
+import { assemblyFunction } from './assembly-function.ts';
 import { chooseFinish, type Finish } from './finish.ts';
-import { assemblyFunction, type KernelChoice, type MachineKernel, portable } from './kernel.ts';
 import { coveredPositions, packedStream } from './packed-stream.ts';
 import { plainStream } from './plain-stream.ts';
 import { quadDepth, quadPositions, quadScratch, quadStream } from './quad-stream.ts';

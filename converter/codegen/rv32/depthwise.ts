@@ -1,9 +1,10 @@
 import type { KernelCall, KernelParams } from '../../ops/integer/kernel-call.ts';
-import { type AccumulatingLayer, accumulatingLayer, sumsFit } from '../cortex-m/accumulating-layer.ts';
-import { type Window, windowOf } from '../cortex-m/convolution.ts';
-import type { AssemblyFunction } from '../cortex-m/kernel.ts';
+import { type AccumulatingLayer, accumulatingLayer, sumsFit } from '../choice/accumulating-layer.ts';
+import type { AssemblyFunction } from '../choice/kernel.ts';
+import { type KernelChoice, portable } from '../choice/kernel.ts';
+import { type Window, windowOf } from '../choice/window.ts';
+import { assemblyFunction } from './assembly-function.ts';
 import { chooseFinish, type Finish } from './finish.ts';
-import { assemblyFunction, type KernelChoice, portable } from './kernel.ts';
 import { separable, startWords } from './packed-stream.ts';
 import { StreamWriter } from './stream-writer.ts';
 

@@ -1,6 +1,6 @@
-import type { Channel } from '../cortex-m/channel.ts';
-import { chooseFinish as chooseAny } from '../cortex-m/finish.ts';
-import type { ResultRange } from '../cortex-m/requantize.ts';
+import type { Channel } from '../choice/channel.ts';
+import { chooseFinish as chooseAny } from '../choice/finish.ts';
+import type { ResultRange } from '../choice/requantize.ts';
 
 /** How a layer requantizes, in the words of tml_rv_gemm.h. */
 export interface Finish {

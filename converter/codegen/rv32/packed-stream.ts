@@ -1,4 +1,4 @@
-import type { Channel } from '../cortex-m/channel.ts';
+import type { Channel } from '../choice/channel.ts';
 import { type Finish, noFinish } from './finish.ts';
 import { StreamWriter } from './stream-writer.ts';
 

@@ -8,14 +8,12 @@ export interface AssemblyFunction {
   readonly definition?: string;
 }
 
-/** The function that the macro TML_CM_<macro> defines for these numbers. */
-export function assemblyFunction(macro: string, numbers: readonly number[]): AssemblyFunction {
-  const name = `tml_${macro}_${numbers.map((x) => (x < 0 ? `m${-x}` : String(x))).join('_')}`;
-  return { name, definition: `TML_CM_${macro.toUpperCase()}(${[name, ...numbers].join(', ')})` };
-}
+/** Numbers as parts of a C name. */
+export const digitsOf = (numbers: readonly number[]): string[] =>
+  numbers.map((x) => (x < 0 ? `m${-x}` : String(x)));
 
-/** Call of a Cortex-M kernel: `tml_<kernel>(&params, inputs..., constants, scratch, functions..., result)`. */
-export interface CortexMKernel {
+/** Call of a machine's own kernel: `tml_<kernel>(&params, inputs..., constants, scratch, functions..., result)`. */
+export interface MachineKernel {
   readonly kernel: string;
   readonly header: string;
   /** Tag of the parameter struct. */
@@ -34,7 +32,7 @@ export interface CortexMKernel {
 /** A kernel and why it is this one: what was chosen, and what would have been faster but for a reason. */
 export interface KernelChoice {
   /** Undefined: the portable kernel. */
-  readonly kernel: CortexMKernel | undefined;
+  readonly kernel: MachineKernel | undefined;
   readonly form: string;
   readonly declined: readonly string[];
 }
@@ -42,11 +40,3 @@ export interface KernelChoice {
 export function portable(...declined: string[]): KernelChoice {
   return { kernel: undefined, form: 'portable', declined };
 }
-
-/** C types of the functions that each kernel is given, for declaring a function around it. */
-export const functionTypes: ReadonlyMap<string, readonly string[]> = new Map([
-  ['cm_pointwise_s8', ['tml_cm_tile', 'tml_cm_tile']],
-  ['cm_conv2d_s8', ['tml_cm_tile', 'tml_cm_tile']],
-  ['cm_depthwise_s8', ['tml_cm_plane', 'tml_cm_channel']],
-  ['cm_add_s8', ['tml_cm_add_words']],
-]);

@@ -3,18 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { constantArray, structInitialiser } from '../../converter/codegen/c-text.ts';
-import {
-  type AssemblyFunction,
-  type CortexMKernel,
-  functionTypes,
-} from '../../converter/codegen/cortex-m/kernel.ts';
+import type { AssemblyFunction, MachineKernel } from '../../converter/codegen/choice/kernel.ts';
+import { functionTypes } from '../../converter/codegen/cortex-m/assembly-function.ts';
 import { type BoardFacts, compilerFlags } from '../../firmware-templates/render.ts';
 
 const templates = join(import.meta.dirname, '..', '..', 'firmware-templates');
 
 /** One kernel with inputs to run it on. */
 export interface KernelRun {
-  readonly kernel: CortexMKernel;
+  readonly kernel: MachineKernel;
   readonly inputs: readonly Int8Array[];
   readonly outputLength: number;
   /** Compiles the kernel once for any parameters, as `--optimize size` does, rather than for these. */
