@@ -1,30 +1,25 @@
 // Measures what docs/performance.md says. `node scripts/performance.mjs` prints the page, `--write` replaces it.
 // Needs the shared models beside the checkout; takes about a minute.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { root, setUp, tinyml } from './setup.mjs';
+import {
+  baselines,
+  call,
+  count,
+  hasNetworks,
+  markdownTable,
+  measure,
+  networks,
+  ratio,
+  shared,
+  subjects,
+} from './engine.mjs';
+import { root, setUp } from './setup.mjs';
 
-const shared = join(root, '..', 'shared');
-const networks = ['kws', 'ic', 'vww', 'ad'];
 const conversionRuns = 5;
 const calibrationSamples = 100;
-
-function call(args) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [tinyml, ...args], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(`tinyml ${args.join(' ')}: ${stderr}`);
-  return stdout;
-}
-
-const bench = (network, flags) =>
-  JSON.parse(
-    call(['bench', join(shared, 'models', `${network}_int8.tflite`), '--runs', '1', '--json', ...flags]),
-  );
 
 /** Calibration samples as a .npy file: numbers of a fixed generator, the time does not depend on them. */
 function writeSamples(path, shape) {
@@ -62,38 +57,29 @@ function timeConversion() {
   }
 }
 
-const count = (value) => value.toLocaleString('en-US');
-const ratio = (ours, theirs) => `${(ours / theirs).toFixed(2)} x`;
-
-function row(network, flags, theirs) {
-  const { instructions, flash, ram, layers } = bench(network, flags);
-  const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
+function row(name, board, optimize) {
+  const subject = subjects.find((one) => one.name === name);
+  const { instructions, macs, flash, arena } = measure(subject, board, optimize);
+  const theirs = baselines[board][name];
   return [
-    network,
+    name,
     count(instructions),
     ratio(instructions, theirs.instructions),
     (instructions / macs).toFixed(2),
-    count(flash.image),
-    ratio(flash.image, theirs.flash),
-    count(ram.arena),
-    theirs.arena ? ratio(ram.arena, theirs.arena) : 'not measured',
+    count(flash),
+    ratio(flash, theirs.flash),
+    count(arena),
+    ratio(arena, theirs.arena),
   ];
 }
 
-function table(title, flags, baseline) {
+function table(board, optimize) {
   const head = ['network', 'instructions', 'of TFLM', 'per MAC', 'flash', 'of TFLM', 'arena', 'of TFLM'];
-  const rows = networks.map((network) => row(network, flags, baseline[network]));
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [
-    `### ${title}`,
-    line(head),
-    line(['---', ...head.slice(1).map(() => '--:')]),
-    ...rows.map(line),
-  ].join('\n');
+  const rows = networks.map((name) => row(name, board, optimize));
+  return `### \`--optimize ${optimize}\`\n${markdownTable(head, rows)}`;
 }
 
 function page() {
-  const { cortex_m4: baseline, rv32imc } = JSON.parse(readFileSync(join(shared, 'baselines.json'), 'utf8'));
   const seconds = timeConversion();
   return `# Performance
 
@@ -105,18 +91,18 @@ Made by \`node scripts/performance.mjs --write\` on ${cpus()[0]?.model.trim() ||
 
 ## On the emulated STM32F405
 \`tinyml bench MODEL_int8.tflite\`: one inference of each MLPerf Tiny network, instructions counted exactly by the emulator.
-Beside it TensorFlow Lite Micro with CMSIS-NN, measured on the same emulated machine (${baseline.how}).
+Beside it TensorFlow Lite Micro with CMSIS-NN, measured on the same emulated machine (${baselines['virtual-stm32f405'].how}).
 Flash is the whole image in bytes, with start-up code and the benchmark; arena is the working memory.
 
-${table('`--optimize speed`', [], baseline)}
+${table('virtual-stm32f405', 'speed')}
 
-${table('`--optimize size`', ['--optimize', 'size'], baseline)}
+${table('virtual-stm32f405', 'size')}
 
 ## On the emulated RV32IMC core
 \`tinyml bench MODEL_int8.tflite --board virtual-rv32imc\`, beside TensorFlow Lite Micro's reference kernels on the same
-emulated machine (${rv32imc.how}).
+emulated machine (${baselines['virtual-rv32imc'].how}).
 
-${table('`--optimize speed`', ['--board', 'virtual-rv32imc'], rv32imc)}
+${table('virtual-rv32imc', 'speed')}
 
 The kernels behind these figures: [Cortex-M](kernels-cortex-m.md), [RV32IM](kernels-rv32.md).
 Instructions are not time: a real core waits for its flash and for loads. \`tinyml bench --board\` with a board on the desk measures cycles.
@@ -124,7 +110,7 @@ Instructions are not time: a real core waits for its flash and for loads. \`tiny
 }
 
 await setUp();
-if (!existsSync(join(shared, 'models'))) {
+if (!hasNetworks) {
   console.error('the shared models are not there; see docs/performance.md for the last figures');
   process.exit(1);
 }
