@@ -7,7 +7,7 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { wrongChoice } from '../errors.ts';
 import { calibOption, inputShapeOption, optimizeOption } from '../options.ts';
-import { formatBytes, formatCount, formatShape } from '../report/format.ts';
+import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
 import { renderTable } from '../report/table.ts';
 import { refuseTooBig } from '../session/board-fit.ts';
 import { convertOpenModel } from '../session/convert.ts';
@@ -38,7 +38,7 @@ function dumpAfter(context: Context, wanted: string): DumpAfter {
 export function renderReport(report: ModelReport, folder: string): string {
   const decibels = (value: number | null) => (value === null ? '' : value.toFixed(1));
   const rows = report.layers.map((layer) => [
-    layer.name,
+    formatLayer(layer.name),
     layer.op,
     formatShape(layer.outShape),
     formatCount(layer.macs),

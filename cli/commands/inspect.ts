@@ -1,13 +1,22 @@
 import { listBoards } from '../../boards/load.ts';
+import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
-import { inputShapeOption } from '../options.ts';
-import { formatBytes, formatCount, formatShape } from '../report/format.ts';
+import type { Context } from '../context.ts';
+import { boardOption, calibOption, inputShapeOption, optimizeOption } from '../options.ts';
+import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
+import { type KernelReport, renderKernels } from '../report/kernel-table.ts';
 import { renderPairs, renderTable } from '../report/table.ts';
 import { shortageOn } from '../session/board-fit.ts';
+import { convertOpenModel } from '../session/convert.ts';
+import { generateForBoard } from '../session/firmware.ts';
 import { type GraphSummary, summarize } from '../session/graph-summary.ts';
 import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
 
 interface InspectOptions {
+  readonly kernels?: boolean;
+  readonly board: string;
+  readonly calib?: string;
+  readonly optimize: 'speed' | 'size';
   readonly inputShape?: InputShapes;
 }
 
@@ -43,7 +52,7 @@ function render(model: OpenModel, summary: GraphSummary, fits: readonly Fit[]): 
       { title: 'parameters', align: 'right' },
     ],
     summary.layers.map((layer) => [
-      layer.name,
+      formatLayer(layer.name),
       layer.op,
       formatShape(layer.outShape),
       formatCount(layer.macs),
@@ -65,13 +74,49 @@ function render(model: OpenModel, summary: GraphSummary, fits: readonly Fit[]): 
   return `${layers}\n\n${pairs}`;
 }
 
+/** The kernels that a board's firmware of this model gets. */
+async function kernelsOf(context: Context, model: OpenModel, options: InspectOptions): Promise<KernelReport> {
+  const board = chooseBoard(options.board);
+  const converted = await convertOpenModel(context, model, options);
+  const { layers, arenaBytes, peakLayer } = generateForBoard(board, {
+    ...converted,
+    optimize: options.optimize,
+  });
+  return {
+    board: board.id,
+    cpu: board.chip.cpu,
+    arenaBytes,
+    peakLayer: peakLayer ?? null,
+    layers: layers.map(({ name, op, macs, kernels }) => ({ name, op, macs, kernels })),
+  };
+}
+
 export const command = defineCommand<InspectOptions>({
   usage: '<model>',
-  description: 'Shows what is in a model and which boards it fits, as int8. Nothing is written.',
-  examples: ['tinyml inspect model.onnx', 'tinyml inspect model.onnx --input-shape input=1,49,10,1'],
-  options: [inputShapeOption],
+  description:
+    'Shows what is in a model and which boards it fits, as int8, or which kernels its layers get. Nothing is written.',
+  examples: [
+    'tinyml inspect model.onnx',
+    'tinyml inspect model.onnx --input-shape input=1,49,10,1',
+    'tinyml inspect model.onnx --kernels --calib data.npz',
+  ],
+  options: [
+    inputShapeOption,
+    {
+      flags: '--kernels',
+      help: 'show instead which kernel each layer gets on a board, and why not a faster one',
+    },
+    boardOption,
+    calibOption,
+    optimizeOption,
+  ],
   async run(context, [path = ''], options) {
     const model = openModel(context, path, options.inputShape);
+    if (options.kernels === true) {
+      const report = await kernelsOf(context, model, options);
+      context.output.result(report, () => renderKernels(report));
+      return 0;
+    }
     const summary = summarize(model.graph);
     const boards = fitsOf(summary);
     const { sha256, format } = model;

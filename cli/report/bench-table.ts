@@ -1,5 +1,5 @@
 import type { BenchReport } from '../session/measure-board.ts';
-import { formatBytes, formatCount, formatMicroseconds } from './format.ts';
+import { formatBytes, formatCount, formatLayer, formatMicroseconds } from './format.ts';
 import { renderPairs, renderTable } from './table.ts';
 
 type Pair = readonly [string, string];
@@ -49,7 +49,7 @@ export function renderProfile({ layers }: BenchReport): string {
   const total = layers.reduce((sum, layer) => sum + layer.us, 0);
   const exact = layers.some((layer) => layer.instructions !== null);
   const rows = layers.map((layer) => [
-    layer.name,
+    formatLayer(layer.name),
     layer.op,
     formatCount(layer.macs),
     formatMicroseconds(layer.us),

@@ -27,3 +27,9 @@ export function formatPercent(share: number): string {
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
 }
+
+/** A layer's name for a table: converters join the names of all that they fused, of which the first one will do. */
+export function formatLayer(name: string): string {
+  const [first = name, ...others] = name.split(';');
+  return others.length === 0 ? name : `${first} +${others.length}`;
+}

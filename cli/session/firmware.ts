@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Board, firmwareFacts } from '../../boards/load.ts';
-import { generateAot } from '../../converter/codegen/aot.ts';
+import { type AotModel, generateAot } from '../../converter/codegen/aot.ts';
 import { machineOf } from '../../converter/codegen/machine.ts';
 import type { ConvertedModel } from '../../converter/convert-model.ts';
 import type { Graph } from '../../converter/ir/types.ts';
@@ -52,18 +52,25 @@ export function firmwareModelOf(
   return { name, graph, tflite, sources: new Map(sources), weightsBytes, arenaBytes, layers, optimize };
 }
 
-/** The model with C for the board's core, where there are kernels for it; results are the same bytes. */
-function forMachine(board: Board, model: FirmwareModel): FirmwareModel {
-  const machine = machineOf(board.chip.cpu);
-  if (machine === 'any') return model;
-  const { files, weightsBytes, arenaBytes } = generateAot(model.graph, {
+/** C with the kernels of the board's core for an int8 or float graph; portable C where there are none for it. */
+export function generateForBoard(
+  board: Board,
+  { graph, tflite, optimize }: Pick<FirmwareModel, 'graph' | 'tflite' | 'optimize'>,
+): AotModel {
+  return generateAot(graph, {
     toolVersion: packageVersion(),
     command: `tinyml build --board ${board.id}`,
-    modelHash: createHash('sha256').update(model.tflite).digest('hex'),
-    optimize: model.optimize,
-    machine,
+    modelHash: createHash('sha256').update(tflite).digest('hex'),
+    optimize,
+    machine: machineOf(board.chip.cpu),
     kernels: readKernels(),
   });
+}
+
+/** The model with C for the board's core, where there are kernels for it; results are the same bytes. */
+function forMachine(board: Board, model: FirmwareModel): FirmwareModel {
+  if (machineOf(board.chip.cpu) === 'any') return model;
+  const { files, weightsBytes, arenaBytes } = generateForBoard(board, model);
   const sources = new Map([...files].filter(([path]) => isSource(path)));
   return { ...model, sources, weightsBytes, arenaBytes };
 }

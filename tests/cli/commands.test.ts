@@ -131,6 +131,25 @@ describe('inspect, run, eval', () => {
     expect((await tinyml(['inspect', model])).stdout).toMatch(/fits +\S+: yes/);
   });
 
+  test('inspect --kernels says which kernel each layer gets on a board, and why not a faster one', async () => {
+    const args = ['inspect', model, '--kernels', '--calib', data, '--json'];
+    type Kernels = {
+      board: string;
+      layers: { op: string; kernels: { form: string; declined: string[] }[] }[];
+    };
+    const formsOn = async (board: string) => {
+      const { layers } = (await tinyml([...args, '--board', board])).json<Kernels>();
+      return layers.map(({ op, kernels }) => `${op}: ${kernels.map(({ form }) => form).join(', ')}`);
+    };
+    expect(await formsOn('virtual-stm32f405')).toContain(
+      'conv2d: dual weights, linear requantization, tiles of 4',
+    );
+    expect(await formsOn('virtual-rv32imc')).toContain('conv2d: packed, linear requantization');
+    const { stdout } = await tinyml(['inspect', model, '--kernels', '--calib', data]);
+    expect(stdout).toMatch(/leaky_relu.*portable.*no faster form is known/);
+    expect((await tinyml(['inspect', model, '--kernels'])).stderr).toContain('E_CALIBRATION_NEEDED');
+  });
+
   const run = (args: readonly string[], input = 'x.npy') => tinyml(['run', ...args, '--input', at(input)]);
 
   test('run: float and int8 agree roughly, the outputs are floats as the model has them', async () => {
