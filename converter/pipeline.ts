@@ -9,6 +9,7 @@ import { foldFactorsBackward, foldFactorsForward } from './passes/fold-channel-f
 import { fuseActivations } from './passes/fuse-activations.ts';
 import { fusePads } from './passes/fuse-pads.ts';
 import { inferShapes } from './passes/infer-shapes.ts';
+import { orderOperators } from './passes/order-operators.ts';
 import { simplifyLayout } from './passes/simplify-layout.ts';
 
 /** One step from the imported graph to the one that is quantized or exported. */
@@ -48,6 +49,12 @@ export const passes: readonly Pass[] = [
     reason: 'clamping is free inside the producer, and quantized ranges get tighter',
     stage: 'typed',
     run: (graph) => rewrite(graph, [fuseActivations]),
+  },
+  {
+    name: 'order-operators',
+    reason: 'where branches meet, the order decides how much waits in memory',
+    stage: 'typed',
+    run: orderOperators,
   },
 ];
 

@@ -93,7 +93,7 @@ export function summarize(source: Graph): GraphSummary {
     macs: sum(layers.map((layer) => layer.macs)),
     parameters: sum(layers.map((layer) => layer.parameters)),
     weightsBytes: sum(constants.map(storedBytes)),
-    arenaBytes: planMemory(assignStorage(planned, () => []).buffers, tensorAlignment).bytes,
+    arenaBytes: planMemory(assignStorage(planned, () => ({ inPlaceOf: [] })).buffers, tensorAlignment).bytes,
     layers,
   };
 }

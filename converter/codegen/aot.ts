@@ -1,11 +1,11 @@
 import { tensorOf } from '../ir/graph.ts';
-import { byteCount } from '../ir/tensor.ts';
+import { byteCount, elementCount } from '../ir/tensor.ts';
 import type { Graph, Node, Shape, TensorData } from '../ir/types.ts';
 import { atNode } from '../ops/at-node.ts';
 import { callOf } from '../ops/call-of.ts';
 import { opOf } from '../ops/index.ts';
 import type { KernelCall } from '../ops/integer/kernel-call.ts';
-import { assignStorage } from './assign-storage.ts';
+import { assignStorage, type Placing } from './assign-storage.ts';
 import { buildFiles } from './build-files.ts';
 import { constantArray, cTypeOf, identifier } from './c-text.ts';
 import type { KernelChoice, MachineKernel } from './choice/kernel.ts';
@@ -15,6 +15,7 @@ import { portableKernels } from './kernels/portable.ts';
 import { functionOperands, kernelsFor, type Machine } from './machine.ts';
 import { modelHeader } from './model-header.ts';
 import { modelSource } from './model-source.ts';
+import { overlapRule } from './overlap.ts';
 import { type Buffer, planMemory } from './plan-memory.ts';
 
 export interface AotOptions {
@@ -138,20 +139,25 @@ function kernelCalls(graph: Graph, node: Node): readonly KernelCall[] {
 
 type Choices = ReadonlyMap<KernelCall, KernelChoice>;
 
-/** Inputs whose place the result may take: read by every call, in kernels that allow it. */
-function inPlaceInputs(
+/** Where a node's result may stand, by the kernels of its calls. */
+function placingOf(
+  graph: Graph,
   node: Node,
   calls: readonly KernelCall[],
   table: KernelTable,
   choices: Choices,
-): string[] {
-  const allows = (call: KernelCall) => {
-    const chosen = choices.get(call)?.kernel;
-    return chosen ? chosen.inPlace : table.get(call.kernel)?.inPlace;
-  };
-  if (!calls.every(allows)) return [];
+): Placing {
+  const formOf = (call: KernelCall) => choices.get(call)?.kernel ?? table.get(call.kernel);
   const read = calls[0]?.args.filter((arg) => typeof arg === 'number') ?? [];
-  return read.map((position) => node.inputs[position]!);
+  const [over] = read.map((position) => node.inputs[position]!);
+  const walk = calls.length === 1 ? formOf(calls[0]!)?.walk : undefined;
+  if (walk !== undefined && walk !== 'element' && over !== undefined) {
+    const { type } = tensorOf(graph, over);
+    const rule = overlapRule(calls[0]!, walk, byteCount(type) / elementCount(type.shape));
+    if (rule) return { over, rule };
+  }
+  const byElement = calls.every((call) => formOf(call)?.walk === 'element');
+  return { inPlaceOf: byElement ? read.map((position) => node.inputs[position]!) : [] };
 }
 
 interface Placement {
@@ -309,9 +315,9 @@ export function generateAot(graph: Graph, options: AotOptions): AotModel {
   const table = portableKernels;
   const calls = new Map(graph.nodes.map((node) => [node, kernelCalls(graph, node)]));
   const choices = kernelsFor(options.machine ?? 'any', [...calls.values()].flat());
-  const storage = assignStorage(graph, (node) => inPlaceInputs(node, calls.get(node)!, table, choices));
+  const storage = assignStorage(graph, (node) => placingOf(graph, node, calls.get(node)!, table, choices));
   const scratch = scratchBuffers(graph, calls, choices);
-  const plan = planMemory([...storage.buffers, ...scratch], tensorAlignment);
+  const plan = planMemory([...storage.buffers, ...scratch], tensorAlignment, storage.overlaps);
   const offsets = new Map([...storage.bufferOf].map(([name, buffer]) => [name, plan.offsets[buffer]!]));
   const planner = new Planner(graph, table, choices, {
     offsets,

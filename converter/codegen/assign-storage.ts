@@ -1,17 +1,24 @@
 import { tensorOf } from '../ir/graph.ts';
 import { byteCount } from '../ir/tensor.ts';
 import type { Graph, Node } from '../ir/types.ts';
-import type { Buffer } from './plan-memory.ts';
+import type { Buffer, Overlap, OverlapRule } from './plan-memory.ts';
 
 /** Which values share a piece of memory, and how long each piece is needed. */
 export interface Storage {
   readonly buffers: readonly Buffer[];
   /** Index into `buffers` of every computed value and input. */
   readonly bufferOf: ReadonlyMap<string, number>;
+  /** Results that may lie over the input that they are the last to need. */
+  readonly overlaps: readonly Overlap[];
 }
 
-/** Inputs of a node whose place its result may take, in order of preference. */
-export type InPlaceInputs = (node: Node) => readonly string[];
+/**
+ * What the kernels of a node allow its result to do: overlap an input by a rule, or take the place of one of some
+ * inputs, the first of the right size.
+ */
+export type Placing =
+  | { readonly over: string; readonly rule: OverlapRule }
+  | { readonly inPlaceOf: readonly string[] };
 
 interface Piece {
   readonly bytes: number;
@@ -74,9 +81,9 @@ function extendOverViews(assignment: Assignment, name: string, viewsOf: Readonly
 
 /**
  * Gives every computed value a piece of memory. Reshapes are views of their input, and a result takes the place of
- * an input that is not needed afterwards where its kernel allows it.
+ * an input that is not needed afterwards where its kernel allows it, or a part of it.
  */
-export function assignStorage(graph: Graph, inPlaceInputs: InPlaceInputs): Storage {
+export function assignStorage(graph: Graph, placingOf: (node: Node) => Placing): Storage {
   const assignment = new Assignment(graph);
   const viewsOf = new Map<string, string[]>();
   for (const node of graph.nodes) {
@@ -88,21 +95,32 @@ export function assignStorage(graph: Graph, inPlaceInputs: InPlaceInputs): Stora
     assignment.add(name, first);
     extendOverViews(assignment, name, viewsOf);
   };
+  const overlapping: { input: Piece; output: Piece; rule: OverlapRule }[] = [];
   for (const port of graph.inputs) if (!assignment.pieces.has(port.value)) create(port.value, -1);
   for (const [step, node] of graph.nodes.entries()) {
     const [result] = node.outputs;
     if (assignment.pieces.has(result!)) continue;
-    const place = inPlaceInputs(node).find((name) => assignment.dies(name, step, result!));
+    const placing = placingOf(node);
+    const candidates = 'inPlaceOf' in placing ? placing.inPlaceOf : [];
+    const place = candidates.find((name) => assignment.dies(name, step, result!));
     if (place === undefined) create(result!, step);
     else {
       assignment.share(result!, place);
       extendOverViews(assignment, result!, viewsOf);
     }
+    const input = 'over' in placing ? assignment.pieces.get(placing.over) : undefined;
+    if ('over' in placing && input?.last === step)
+      overlapping.push({ input, output: assignment.pieces.get(result!)!, rule: placing.rule });
   }
   const pieces = [...new Set(assignment.pieces.values())];
   const index = new Map(pieces.map((piece, i) => [piece, i]));
   return {
     buffers: pieces.map(({ bytes, first, last }) => ({ bytes, first, last })),
+    overlaps: overlapping.map(({ input, output, rule }) => ({
+      input: index.get(input)!,
+      output: index.get(output)!,
+      rule,
+    })),
     bufferOf: new Map([...assignment.pieces].map(([name, piece]) => [name, index.get(piece)!])),
   };
 }

@@ -5,6 +5,19 @@ export interface Buffer {
   readonly last: number;
 }
 
+/**
+ * How an input may lie over the result that replaces it: from so many bytes behind its start on, or apart from its
+ * start by any multiple of so many bytes.
+ */
+export type OverlapRule = { readonly behind: number } | { readonly multipleOf: number };
+
+/** Two buffers that may share memory in the one step in which both are alive: the last of one, the first of the other. */
+export interface Overlap {
+  readonly input: number;
+  readonly output: number;
+  readonly rule: OverlapRule;
+}
+
 export interface MemoryPlan {
   /** Byte offset of each buffer, in the order given. */
   readonly offsets: readonly number[];
@@ -24,12 +37,19 @@ interface Peak {
 }
 
 /** The step with the most live bytes: a sweep over the steps where lives begin and end. */
-function peakOf(buffers: readonly Buffer[], alignment: number): Peak {
+function peakOf(buffers: readonly Buffer[], overlaps: readonly Overlap[], alignment: number): Peak {
   const change = new Map<number, number>();
-  for (const { bytes, first, last } of buffers) {
-    const size = roundUp(bytes, alignment);
-    change.set(first, (change.get(first) ?? 0) + size);
-    change.set(last + 1, (change.get(last + 1) ?? 0) - size);
+  const alive = (first: number, last: number, bytes: number) => {
+    change.set(first, (change.get(first) ?? 0) + bytes);
+    change.set(last + 1, (change.get(last + 1) ?? 0) - bytes);
+  };
+  const size = (index: number) => roundUp(buffers[index]!.bytes, alignment);
+  for (const [index, { first, last }] of buffers.entries()) alive(first, last, size(index));
+  for (const { input, output, rule } of overlaps) {
+    const behind = 'behind' in rule ? roundUp(rule.behind, alignment) : 0;
+    const together = Math.max(behind + size(input), size(output));
+    const step = buffers[output]!.first;
+    alive(step, step, Math.min(0, together - size(input) - size(output)));
   }
   let live = 0;
   let peak: Peak = { bytes: 0, step: 0 };
@@ -65,22 +85,72 @@ class Occupancy {
   }
 }
 
+/** Overlaps by each of their buffers. */
+interface Partners {
+  readonly byInput: ReadonlyMap<number, Overlap>;
+  readonly byOutput: ReadonlyMap<number, Overlap>;
+}
+
+const partnersOf = (overlaps: readonly Overlap[]): Partners => ({
+  byInput: new Map(overlaps.map((overlap) => [overlap.input, overlap])),
+  byOutput: new Map(overlaps.map((overlap) => [overlap.output, overlap])),
+});
+
+function commonMultiple(a: number, b: number): number {
+  let [x, y] = [a, b];
+  while (y > 0) [x, y] = [y, x % y];
+  return (a / x) * b;
+}
+
+/** The lowest offset from `from` on at which a buffer of `bytes` may begin for the sake of one that is placed. */
+function nextFree(
+  from: number,
+  bytes: number,
+  placed: { readonly offset: number; readonly bytes: number },
+  rule: { readonly overlap: Overlap; readonly isInput: boolean } | undefined,
+  alignment: number,
+): number {
+  const end = placed.offset + placed.bytes;
+  if (from + bytes <= placed.offset || from >= end) return from;
+  if (!rule) return roundUp(end, alignment);
+  const { overlap, isInput } = rule;
+  if ('multipleOf' in overlap.rule) {
+    const step = commonMultiple(overlap.rule.multipleOf, alignment);
+    return Math.min(placed.offset + roundUp(from - placed.offset, step), roundUp(end, alignment));
+  }
+  if (isInput)
+    return Math.max(
+      from,
+      Math.min(placed.offset + roundUp(overlap.rule.behind, alignment), roundUp(end, alignment)),
+    );
+  return from + overlap.rule.behind <= placed.offset ? from : roundUp(end, alignment);
+}
+
 /** Puts buffers one after another, in the given order, at the lowest offset that is free for their whole life. */
 export function placeInOrder(
   buffers: readonly Buffer[],
   order: readonly number[],
   alignment: number,
+  { byInput, byOutput }: Partners = partnersOf([]),
 ): Placement {
   const offsets = new Array<number>(buffers.length).fill(0);
   const occupancy = new Occupancy();
   let bytes = 0;
+  const ruleFor = (i: number, j: number) => {
+    const [asInput, asOutput] = [byInput.get(i), byOutput.get(i)];
+    if (asInput?.output === j) return { overlap: asInput, isInput: true };
+    return asOutput?.input === j ? { overlap: asOutput, isInput: false } : undefined;
+  };
   for (const i of order) {
     const buffer = buffers[i]!;
+    const rivals = occupancy.rivals(buffer).sort((a, b) => offsets[a]! - offsets[b]!);
+    const avoidAll = (from: number) =>
+      rivals.reduce((offset, j) => {
+        const placed = { offset: offsets[j]!, bytes: buffers[j]!.bytes };
+        return nextFree(offset, buffer.bytes, placed, ruleFor(i, j), alignment);
+      }, from);
     let offset = 0;
-    for (const j of occupancy.rivals(buffer).sort((a, b) => offsets[a]! - offsets[b]!)) {
-      if (offset + buffer.bytes <= offsets[j]!) break;
-      offset = Math.max(offset, roundUp(offsets[j]! + buffers[j]!.bytes, alignment));
-    }
+    for (let next = avoidAll(0); next > offset; next = avoidAll(offset)) offset = next;
     offsets[i] = offset;
     occupancy.add(i, buffer);
     bytes = Math.max(bytes, offset + buffer.bytes);
@@ -136,16 +206,21 @@ function* swaps(count: number): Generator<readonly [number, number]> {
 }
 
 /**
- * Offsets for buffers such that those alive in the same step do not overlap, in as little memory as can be found:
+ * Offsets for buffers such that those alive in the same step do not overlap but as allowed, in as little memory as can be found:
  * greedy placement in several orders, every order where there are few, and otherwise random swaps in the best.
  * Stops at the lower bound.
  */
-export function planMemory(buffers: readonly Buffer[], alignment: number): MemoryPlan {
-  const peak = peakOf(buffers, alignment);
+export function planMemory(
+  buffers: readonly Buffer[],
+  alignment: number,
+  overlaps: readonly Overlap[] = [],
+): MemoryPlan {
+  const peak = peakOf(buffers, overlaps, alignment);
+  const partners = partnersOf(overlaps);
   let best: Placement = { offsets: [], bytes: buffers.length === 0 ? 0 : Number.POSITIVE_INFINITY };
   let bestOrder: number[] = [];
   const attempt = (order: readonly number[]): boolean => {
-    const placement = placeInOrder(buffers, order, alignment);
+    const placement = placeInOrder(buffers, order, alignment, partners);
     if (placement.bytes <= best.bytes) bestOrder = [...order];
     if (placement.bytes < best.bytes) best = placement;
     return best.bytes <= peak.bytes;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Buffer, planMemory } from '../../converter/codegen/plan-memory.ts';
+import { type Buffer, type Overlap, planMemory } from '../../converter/codegen/plan-memory.ts';
 import { Random } from '../kernels/problems.ts';
 
 const buffer = (bytes: number, first: number, last: number): Buffer => ({ bytes, first, last });
@@ -63,5 +63,108 @@ describe('planMemory', () => {
 
   it('needs nothing for nothing', () => {
     expect(planMemory([], 4).bytes).toBe(0);
+  });
+});
+
+describe('planMemory with overlaps', () => {
+  /** Whether buffers alive in the same step keep apart, or overlap as their rule allows. */
+  function isSound(
+    buffers: readonly Buffer[],
+    overlaps: readonly Overlap[],
+    offsets: readonly number[],
+  ): boolean {
+    return buffers.every((a, i) =>
+      buffers.every((b, j) => {
+        const together = i < j && a.first <= b.last && b.first <= a.last;
+        const apart = offsets[i]! + a.bytes <= offsets[j]! || offsets[j]! + b.bytes <= offsets[i]!;
+        if (!together || apart) return true;
+        const shared = overlaps.find(
+          ({ input, output }) => (input === i && output === j) || (input === j && output === i),
+        );
+        if (!shared) return false;
+        const distance = offsets[shared.input]! - offsets[shared.output]!;
+        return 'behind' in shared.rule
+          ? distance >= shared.rule.behind
+          : distance % shared.rule.multipleOf === 0;
+      }),
+    );
+  }
+
+  /** The least memory of any sound plan: every buffer at every offset. */
+  function leastBytes(buffers: readonly Buffer[], overlaps: readonly Overlap[], limit: number): number {
+    const offsets: number[] = [];
+    let least = limit;
+    const place = (i: number, top: number) => {
+      if (top >= least) return;
+      if (i === buffers.length) {
+        least = top;
+        return;
+      }
+      for (let offset = 0; offset + buffers[i]!.bytes < least; offset++) {
+        offsets[i] = offset;
+        const ends = Math.max(top, offset + buffers[i]!.bytes);
+        const known = overlaps.filter(({ input, output }) => input <= i && output <= i);
+        if (isSound(buffers.slice(0, i + 1), known, offsets)) place(i + 1, ends);
+      }
+      offsets.length = i;
+    };
+    place(0, 0);
+    return least;
+  }
+
+  function problem(random: Random, rules: boolean) {
+    const count = random.integer(2, 5);
+    const buffers = Array.from({ length: count }, (_, i) => {
+      const last = i + random.integer(0, 2);
+      return buffer(random.integer(1, 7), i - 1, last);
+    });
+    const overlaps = buffers.flatMap((output, j): Overlap[] => {
+      const input = buffers.findIndex(({ last }, i) => i < j && last === output.first);
+      if (input < 0 || random.integer(0, 3) === 0) return [];
+      if (rules && random.integer(0, 2) === 0)
+        return [{ input, output: j, rule: { multipleOf: random.integer(1, 3) } }];
+      return [{ input, output: j, rule: { behind: random.integer(0, 7) } }];
+    });
+    return { buffers, overlaps };
+  }
+
+  it('needs the least memory possible on 400 small problems: every buffer tried at every offset', () => {
+    const random = new Random(20261124);
+    let overlapped = 0;
+    for (let round = 0; round < 400; round++) {
+      const { buffers, overlaps } = problem(random, false);
+      const plan = planMemory(buffers, 1, overlaps);
+      expect(isSound(buffers, overlaps, plan.offsets)).toBe(true);
+      expect(plan.bytes).toBe(leastBytes(buffers, overlaps, plan.bytes));
+      expect(plan.bytes).toBeGreaterThanOrEqual(plan.lowerBound);
+      if (plan.bytes < planMemory(buffers, 1).bytes) overlapped++;
+    }
+    expect(overlapped).toBeGreaterThan(100);
+  });
+
+  it('is sound with overlaps at multiples, and rarely above the least memory', () => {
+    const random = new Random(99);
+    let above = 0;
+    for (let round = 0; round < 300; round++) {
+      const { buffers, overlaps } = problem(random, true);
+      const plan = planMemory(buffers, 1, overlaps);
+      expect(isSound(buffers, overlaps, plan.offsets)).toBe(true);
+      if (plan.bytes > leastBytes(buffers, overlaps, plan.bytes)) above++;
+    }
+    expect(above).toBeLessThanOrEqual(6);
+  });
+
+  it('is sound on long chains', () => {
+    const random = new Random(3);
+    for (let round = 0; round < 20; round++) {
+      const chain = Array.from({ length: 40 }, (_, i) => buffer(random.integer(1, 3000), i - 1, i));
+      const overlaps = chain.slice(1).map((_, i): Overlap => {
+        const rule = i % 4 === 3 ? { multipleOf: random.integer(1, 64) } : { behind: random.integer(0, 900) };
+        return { input: i, output: i + 1, rule };
+      });
+      const plan = planMemory(chain, 4, overlaps);
+      expect(isSound(chain, overlaps, plan.offsets)).toBe(true);
+      expect(plan.offsets.every((offset) => offset % 4 === 0)).toBe(true);
+    }
   });
 });

@@ -26,8 +26,8 @@ describe.skipIf(!shared || !hasEmulator())(
         expect(runs.length).toBe(layers);
         const outcomes = runEmulated(runs);
         const wrong = runs.filter(({ expected }, i) => {
-          const { hash, hashInPlace = expected, keptToItself } = outcomes[i]!;
-          return hash !== expected || hashInPlace !== expected || !keptToItself;
+          const { hash, hashOverlapped = expected, keptToItself } = outcomes[i]!;
+          return hash !== expected || hashOverlapped !== expected || !keptToItself;
         });
         expect(wrong.map((run) => run.name)).toEqual([]);
         expect(outcomes.reduce((sum, outcome) => sum + outcome.instructions, 0)).toBeLessThan(instructions);

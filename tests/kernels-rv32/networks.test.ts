@@ -27,8 +27,8 @@ describe.skipIf(!shared || !hasEmulator(rv32))(
         expect(runs.length).toBe(layers);
         const outcomes = runEmulated(runs, rv32);
         const wrong = runs.filter(({ expected }, i) => {
-          const { hash, hashInPlace = expected, keptToItself } = outcomes[i]!;
-          return hash !== expected || hashInPlace !== expected || !keptToItself;
+          const { hash, hashOverlapped = expected, keptToItself } = outcomes[i]!;
+          return hash !== expected || hashOverlapped !== expected || !keptToItself;
         });
         expect(wrong.map((run) => run.name)).toEqual([]);
         expect(outcomes.reduce((sum, outcome) => sum + outcome.instructions, 0)).toBeLessThan(instructions);

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { constantArray, structInitialiser } from '../../converter/codegen/c-text.ts';
 import type { AssemblyFunction, MachineKernel } from '../../converter/codegen/choice/kernel.ts';
 import { functionTypes } from '../../converter/codegen/cortex-m/assembly-function.ts';
+import { overlapRule } from '../../converter/codegen/overlap.ts';
+import { roundUp } from '../../converter/codegen/plan-memory.ts';
+import type { KernelCall } from '../../converter/ops/integer/kernel-call.ts';
 import { type BoardFacts, compilerFlags } from '../../firmware-templates/render.ts';
 
 const templates = join(import.meta.dirname, '..', '..', 'firmware-templates');
@@ -16,14 +19,26 @@ export interface KernelRun {
   readonly outputLength: number;
   /** Compiles the kernel once for any parameters, as `--optimize size` does, rather than for these. */
   readonly shared?: boolean;
-  /** Runs it once more with the result in place of the first input, where the kernel allows it. */
-  readonly inPlace: boolean;
+  /** Runs it once more with the first input so many bytes behind the start of the result, in the same memory. */
+  readonly behind?: number | undefined;
+}
+
+/**
+ * Bytes by which an input of a call must begin behind the result to share its memory, in whole words as the planner
+ * places them; undefined where it may not.
+ */
+export function bytesBehind(call: KernelCall, { walk }: MachineKernel): number | undefined {
+  if (walk === 'element') return 0;
+  const rule = overlapRule(call, walk, 1);
+  if (!rule) return undefined;
+  return 'behind' in rule ? roundUp(rule.behind, 4) : roundUp(rule.multipleOf, 4 * rule.multipleOf);
 }
 
 export interface KernelOutcome {
   /** FNV-1a hash of the result. */
   readonly hash: number;
-  readonly hashInPlace: number | undefined;
+  /** Of the result that overlapped its input. */
+  readonly hashOverlapped: number | undefined;
   readonly instructions: number;
   /** False when bytes around the result or behind the scratch memory changed. */
   readonly keptToItself: boolean;
@@ -146,9 +161,9 @@ static void run(const struct run *r)
 	kept = guarded(y) && guarded(y + GUARD_BYTES + r->output_bytes) &&
 	       guarded((int8_t *)scratch + r->scratch_bytes);
 	print_hex(fnv1a(y + GUARD_BYTES, r->output_bytes));
-	if (r->in_place) {
-		memcpy(y + GUARD_BYTES, r->inputs[0], r->input_bytes);
-		r->call(y + GUARD_BYTES, r->inputs[1], scratch, y + GUARD_BYTES);
+	if (r->behind >= 0) {
+		memcpy(y + GUARD_BYTES + r->behind, r->inputs[0], r->input_bytes);
+		r->call(y + GUARD_BYTES + r->behind, r->inputs[1], scratch, y + GUARD_BYTES);
 	}
 	print_hex(fnv1a(y + GUARD_BYTES, r->output_bytes));
 	print_hex(ticks);
@@ -216,7 +231,7 @@ function callText(i: number, run: KernelRun): string {
 }
 
 function runText(i: number, run: KernelRun, defined: Set<string>): string {
-  const { kernel, inputs, outputLength, inPlace } = run;
+  const { kernel, inputs, outputLength, behind = -1 } = run;
   const fresh = kernel.functions.filter(
     (made): made is AssemblyFunction => made?.definition !== undefined && !defined.has(made.name),
   );
@@ -227,7 +242,7 @@ function runText(i: number, run: KernelRun, defined: Set<string>): string {
     ...data.map((bytes, input) => constantArray(`input_${i}_${input}`, bytes)),
     ...fresh.map(({ definition }) => definition!),
     callText(i, run),
-    `const struct run run_${i} = {call_${i}, {input_${i}_0, input_${i}_1}, ${inputs[0]!.length}, ${outputLength}, ${kernel.scratchBytes ?? 0}, ${inPlace && kernel.inPlace ? 1 : 0}};\n`,
+    `const struct run run_${i} = {call_${i}, {input_${i}_0, input_${i}_1}, ${inputs[0]!.length}, ${outputLength}, ${kernel.scratchBytes ?? 0}, ${behind}};\n`,
   ].join('\n');
 }
 
@@ -235,7 +250,7 @@ const runStruct = `struct run {
 	void (*call)(const int8_t *x0, const int8_t *x1, uint32_t *scratch, int8_t *y);
 	const int8_t *inputs[2];
 	uint32_t input_bytes, output_bytes, scratch_bytes;
-	int in_place;
+	int32_t behind; /* -1: apart */
 };
 `;
 
@@ -251,8 +266,8 @@ function unitText(runs: readonly (readonly [number, KernelRun])[]): string {
 
 function mainText(runs: readonly KernelRun[], machine: Machine): string {
   const longest = (lengths: number[]) => Math.max(4, ...lengths) + 128;
-  const result = ({ kernel, outputLength, inPlace, inputs }: KernelRun) =>
-    Math.max(outputLength, inPlace && kernel.inPlace ? inputs[0]!.length : 0);
+  const result = ({ outputLength, behind, inputs }: KernelRun) =>
+    Math.max(outputLength, behind === undefined ? 0 : behind + inputs[0]!.length);
   const output = longest(runs.map(result));
   const scratch = longest(runs.map(({ kernel }) => kernel.scratchBytes ?? 0));
   return [
@@ -362,7 +377,7 @@ function runImage(runs: readonly KernelRun[], machine: Machine): KernelOutcome[]
         `the emulated kernels stopped after ${numbers?.length ?? 0} numbers: ${stderr.slice(-500)}`,
       );
     }
-    return runs.map(({ kernel, inPlace }, i) => {
+    return runs.map(({ behind }, i) => {
       const [hash, again, instructions, kept] = numbers.slice(4 * i, 4 * i + 4) as [
         number,
         number,
@@ -371,7 +386,7 @@ function runImage(runs: readonly KernelRun[], machine: Machine): KernelOutcome[]
       ];
       return {
         hash,
-        hashInPlace: inPlace && kernel.inPlace ? again : undefined,
+        hashOverlapped: behind === undefined ? undefined : again,
         instructions,
         keptToItself: kept === 1,
       };

@@ -4,7 +4,7 @@ import type { Graph } from '../../converter/ir/types.ts';
 import { callOf } from '../../converter/ops/call-of.ts';
 import { opOf } from '../../converter/ops/index.ts';
 import type { KernelCall } from '../../converter/ops/integer/kernel-call.ts';
-import { fnv1a, type KernelRun } from './emulated-kernels.ts';
+import { bytesBehind, fnv1a, type KernelRun } from './emulated-kernels.ts';
 import { goldenInput } from './golden.ts';
 
 export interface LayerRun extends KernelRun {
@@ -26,7 +26,7 @@ export function layerRuns(graph: Graph, choose: (call: KernelCall) => KernelChoi
     if (!kernel) return [];
     const output = values.get(node.outputs[0]!)!;
     const inputs = node.inputs.flatMap((name) => values.get(name) ?? []);
-    const result = { outputLength: output.length, inPlace: true, expected: fnv1a(output) };
-    return [{ name: node.origin, kernel, inputs, ...result }];
+    const result = { outputLength: output.length, expected: fnv1a(output) };
+    return [{ name: node.origin, kernel, inputs, behind: bytesBehind(call!, kernel), ...result }];
   });
 }

@@ -1,4 +1,5 @@
 import type { KernelParams } from '../../ops/integer/kernel-call.ts';
+import type { Walk } from '../overlap.ts';
 
 /** A function of inner loops, made by a macro of the kernel library with every number a literal. */
 export interface AssemblyFunction {
@@ -25,8 +26,8 @@ export interface MachineKernel {
   readonly scratchBytes?: number;
   /** In the order of the arguments; undefined for one that is never called and passed as a null pointer. */
   readonly functions: readonly (AssemblyFunction | undefined)[];
-  /** Whether the result may stand at the start of the memory of the first input. */
-  readonly inPlace: boolean;
+  /** How it goes over input and result, which decides how the two may overlap. */
+  readonly walk: Walk;
 }
 
 /** A kernel and why it is this one: what was chosen, and what would have been faster but for a reason. */

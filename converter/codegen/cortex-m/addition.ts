@@ -19,7 +19,7 @@ export function chooseAddition(call: KernelCall): KernelChoice {
       struct: 'tml_cm_add_s8',
       params: { count, a_multiplier: line.a, b_multiplier: line.b, offset: line.offset, shift: line.shift },
       functions: [count < 4 ? undefined : assemblyFunction('add', [line.shift])],
-      inPlace: true,
+      walk: 'element',
     },
     form: 'one line, all pairs compared',
     declined: [],

@@ -11,6 +11,9 @@ import { type Window, windowOf } from '../choice/window.ts';
 import { assemblyFunction } from './assembly-function.ts';
 import { dualObstacleOf, pairStream, pairsOf, wordsOfWindow } from './pair-stream.ts';
 
+/** Pixels of a tile. */
+const tile = 4;
+
 /** How a pair's words are read: blocks of at most 32, the FPU's registers. */
 interface Blocks {
   readonly count: number;
@@ -128,7 +131,7 @@ function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number)
       stream: streamOf(plan),
       scratchBytes: tiles > 0 ? columnBytesOf(plan) : singleBytes(plan, taps),
       functions: [tiles > 0 ? tile4(plan) : undefined, 4 * tiles < pixels ? tile1(plan) : undefined],
-      inPlace: plan.depth <= taps,
+      walk: { tiled: tile * Math.max(0, tiles) },
     },
     form,
     declined,
@@ -185,7 +188,7 @@ export function convolutionChoice(layer: AccumulatingLayer, w: Window): KernelCh
       stream: streamOf(plan),
       scratchBytes: pixels >= 4 ? columnBytesOf(plan) + stagingBytes(w) : 12 * Math.ceil(taps / 4),
       functions: [pixels >= 4 ? tile4(plan) : undefined, pixels % 4 > 0 ? tile1(plan) : undefined],
-      inPlace: false,
+      walk: { tiled: pixels - (pixels % tile) },
     },
     form,
     declined,

@@ -156,7 +156,7 @@ export function chooseDepthwise(call: KernelCall): KernelChoice {
       // A pair is loaded where only the first belongs to the plane's last line.
       scratchBytes: 2 * plane.height * plane.width + 4 * w.dilation_x,
       functions: [fillPlane(w, plane), windowKernel.channel],
-      inPlace: w.x_depth === w.y_depth && w.y_height * w.y_width <= w.x_height * w.x_width && w.batch === 1,
+      walk: 'channel',
     },
     form: `${windowKernel.form}, ${finish.form} requantization`,
     declined: [

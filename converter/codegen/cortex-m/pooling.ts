@@ -13,7 +13,7 @@ function poolKernel(call: KernelCall): KernelChoice {
       struct: 'tml_cm_pool2d_s8',
       params: call.params,
       functions: [],
-      inPlace: false,
+      walk: 'pixel',
     },
     form: 'four channels at a time',
     declined: [],

@@ -1,11 +1,13 @@
+import type { Walk } from '../overlap.ts';
+
 /** How one kernel of the C library is called on a kind of machine. */
 export interface KernelForm {
   /** The header that defines it. */
   readonly header: string;
   /** Tag of its parameter struct. */
   readonly struct: string;
-  /** Whether the result may take the place of an input that is read in the same order and has the same size. */
-  readonly inPlace?: true;
+  /** How it goes over input and result, where the two may overlap; absent where they may not. */
+  readonly walk?: Walk;
 }
 
 /**

@@ -17,7 +17,7 @@ export function chooseAddition(call: KernelCall): KernelChoice {
       struct: 'tml_rv_add_s8',
       params: { a_multiplier: a, b_multiplier: b, offset, count, shift, ...limits },
       functions: [],
-      inPlace: true,
+      walk: 'element',
     },
     form: 'one line, all pairs compared',
     declined: [],

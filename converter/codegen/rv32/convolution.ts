@@ -7,6 +7,7 @@ import {
 } from '../choice/accumulating-layer.ts';
 import { type KernelChoice, type MachineKernel, portable } from '../choice/kernel.ts';
 import { type Window, windowOf } from '../choice/window.ts';
+import type { Walk } from '../overlap.ts';
 import { assemblyFunction } from './assembly-function.ts';
 import { chooseFinish, type Finish } from './finish.ts';
 import { coveredPositions, packedStream } from './packed-stream.ts';
@@ -81,6 +82,9 @@ function functionsOf({ finish, tile4 }: Form, pixels: number): MachineKernel['fu
   ];
 }
 
+/** Windows are packed or copied before their results are written. */
+const walkOf = ({ tile4 }: Form, pixels: number): Walk => ({ tiled: tile4 ? pixels - (pixels % tile) : 0 });
+
 /** Bytes of the scratch memory's first part. */
 const columnsOf = ({ tile4 }: Form, taps: number) => (tile4 ? columnBytes * coveredPositions(taps) : 0);
 
@@ -102,7 +106,7 @@ function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number)
       stream: form.stream,
       scratchBytes: columns + 4 * words(taps),
       functions: functionsOf(form, pixels),
-      inPlace: layer.channels.length <= taps,
+      walk: walkOf(form, pixels),
     },
     form: form.form,
     declined: form.declined,
@@ -148,7 +152,7 @@ export function chooseConvolution(call: KernelCall): KernelChoice {
       stream: form.stream,
       scratchBytes: columns + 4 * words(Math.max(rows, taps)),
       functions: functionsOf(form, pixels),
-      inPlace: false,
+      walk: walkOf(form, pixels),
     },
     form: form.form,
     declined: form.declined,
@@ -176,7 +180,7 @@ function quadsChoice(layer: AccumulatingLayer, rows: number, depth: number): Ker
       stream: quads.stream,
       scratchBytes: inputs + (units === computed ? 0 : computed),
       functions: [assemblyFunction('quads', [finish.form === 'linear' ? 0 : 1])],
-      inPlace: units <= depth,
+      walk: { tiled: 0 },
     },
     form: `four weights to a word, ${finish.form} requantization`,
     declined: finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel'],

@@ -167,7 +167,7 @@ export function chooseDepthwise(call: KernelCall): KernelChoice {
       stream,
       scratchBytes: 4 * plane.height * plane.width,
       functions: functionsOf(w, layer, finish, taps),
-      inPlace: w.x_depth === w.y_depth && w.y_height * w.y_width <= w.x_height * w.x_width && w.batch === 1,
+      walk: 'channel',
     },
     form: `${w.kernel_height}x${w.kernel_width} window, packed, ${finish.form} requantization`,
     declined: finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel'],
