@@ -1,4 +1,4 @@
-import { generateAot } from './codegen/aot.ts';
+import { type ArenaPeak, generateAot } from './codegen/aot.ts';
 import { generateTflm } from './codegen/tflm.ts';
 import type { FloatBatch } from './evaluate/float.ts';
 import { writeTflite } from './formats/tflite/write.ts';
@@ -64,6 +64,8 @@ export interface ConvertedModel {
   readonly macs: number;
   readonly weightsBytes: number;
   readonly arenaBytes: number;
+  /** What most of the arena is needed for; null where the runtime plans it. */
+  readonly peak: ArenaPeak | null;
   readonly transposes: number;
   readonly layers: readonly LayerReport[];
   readonly warnings: readonly string[];
@@ -176,6 +178,7 @@ export async function convertModel(source: Graph, options: ConvertOptions): Prom
     macs: layers.reduce((sum, layer) => sum + layer.macs, 0),
     weightsBytes: layers.reduce((sum, layer) => sum + layer.weightsBytes, 0),
     arenaBytes: generated.arenaBytes,
+    peak: ('peak' in generated && generated.peak) || null,
     transposes,
     layers,
     warnings: transposes > 0 ? [...warnings, `${transposes} transposes are left in the graph`] : warnings,

@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { wrongChoice } from '../errors.ts';
 import { calibOption, inputShapeOption, optimizeOption } from '../options.ts';
 import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
+import { peakText } from '../report/kernel-table.ts';
 import { renderTable } from '../report/table.ts';
 import { refuseTooBig } from '../session/board-fit.ts';
 import { convertOpenModel } from '../session/convert.ts';
@@ -63,7 +64,8 @@ export function renderReport(report: ModelReport, folder: string): string {
     report.quantize,
     `engine ${report.engine}`,
   ];
-  return `${table}\n\n${totals.join(', ')}\nwrote ${folder}: ${Object.values(report.files).join(', ')}`;
+  const arena = report.peak ? `\n${peakText(report.arenaBytes, report.peak)}` : '';
+  return `${table}\n\n${totals.join(', ')}${arena}\nwrote ${folder}: ${Object.values(report.files).join(', ')}`;
 }
 
 export const command = defineCommand<ConvertOptions>({

@@ -78,7 +78,7 @@ function render(model: OpenModel, summary: GraphSummary, fits: readonly Fit[]): 
 async function kernelsOf(context: Context, model: OpenModel, options: InspectOptions): Promise<KernelReport> {
   const board = chooseBoard(options.board);
   const converted = await convertOpenModel(context, model, options);
-  const { layers, arenaBytes, peakLayer } = generateForBoard(board, {
+  const { layers, arenaBytes, peak } = generateForBoard(board, {
     ...converted,
     optimize: options.optimize,
   });
@@ -86,7 +86,7 @@ async function kernelsOf(context: Context, model: OpenModel, options: InspectOpt
     board: board.id,
     cpu: board.chip.cpu,
     arenaBytes,
-    peakLayer: peakLayer ?? null,
+    peak: peak ?? null,
     layers: layers.map(({ name, op, macs, kernels }) => ({ name, op, macs, kernels })),
   };
 }

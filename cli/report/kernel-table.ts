@@ -1,5 +1,5 @@
-import type { AotLayer } from '../../converter/codegen/aot.ts';
-import { formatBytes, formatCount, formatLayer } from './format.ts';
+import type { AotLayer, ArenaPeak } from '../../converter/codegen/aot.ts';
+import { formatCount, formatLayer } from './format.ts';
 import { renderTable } from './table.ts';
 
 /** Which kernel each layer of a model gets on a board. */
@@ -7,7 +7,7 @@ export interface KernelReport {
   readonly board: string;
   readonly cpu: string;
   readonly arenaBytes: number;
-  readonly peakLayer: string | null;
+  readonly peak: ArenaPeak | null;
   readonly layers: readonly Pick<AotLayer, 'name' | 'op' | 'macs' | 'kernels'>[];
 }
 
@@ -17,8 +17,15 @@ type Kernels = AotLayer['kernels'];
 const formText = (kernels: Kernels) => kernels.map(({ form }) => form).join(', then ') || 'none needed';
 const declinedText = (kernels: Kernels) => kernels.flatMap(({ declined }) => declined).join('; ');
 
+/** The arena, the layer that needs most of it, and for what. */
+export function peakText(arenaBytes: number, { layer, parts }: ArenaPeak): string {
+  const list = parts.map(({ name, bytes }) => `${formatLayer(name)} ${formatCount(bytes)}`).join(' + ');
+  const overlaps = parts.reduce((sum, { bytes }) => sum + bytes, 0) > arenaBytes ? ', which overlap' : '';
+  return `arena ${formatCount(arenaBytes)} bytes, most in ${formatLayer(layer)}: ${list}${overlaps}`;
+}
+
 /** A row a layer: the form of its kernel, and why it is not a faster one. */
-export function renderKernels({ board, cpu, arenaBytes, peakLayer, layers }: KernelReport): string {
+export function renderKernels({ board, cpu, arenaBytes, peak, layers }: KernelReport): string {
   const table = renderTable(
     [
       { title: 'layer' },
@@ -35,6 +42,6 @@ export function renderKernels({ board, cpu, arenaBytes, peakLayer, layers }: Ker
       declinedText(kernels),
     ]),
   );
-  const most = peakLayer === null ? '' : `, most in ${formatLayer(peakLayer)}`;
-  return `${table}\n\n${board} (${cpu}): ${formatBytes(arenaBytes)} arena${most}`;
+  const arena = peak ? `\n${peakText(arenaBytes, peak)}` : '';
+  return `${table}\n\n${board} (${cpu})${arena}`;
 }

@@ -30,6 +30,7 @@ export interface ModelReport {
   readonly macs: number;
   readonly weightsBytes: number;
   readonly arenaBytes: number;
+  readonly peak: ConvertedModel['peak'];
   readonly transposes: number;
   readonly inputs: readonly PortReport[];
   readonly outputs: readonly PortReport[];
@@ -59,7 +60,7 @@ function fileKeys(names: readonly string[]): Record<string, string> {
 }
 
 export function reportOf(model: OpenModel, converted: ConvertedModel, choice: ConversionChoice): ModelReport {
-  const { graph, quantize, macs, weightsBytes, arenaBytes, transposes, layers, warnings } = converted;
+  const { graph, quantize, macs, weightsBytes, arenaBytes, peak, transposes, layers, warnings } = converted;
   return {
     tool: 'tinyml',
     version: packageVersion(),
@@ -70,6 +71,7 @@ export function reportOf(model: OpenModel, converted: ConvertedModel, choice: Co
     macs,
     weightsBytes,
     arenaBytes,
+    peak,
     transposes,
     inputs: graph.inputs.map((port) => portReport(graph, port)),
     outputs: graph.outputs.map((port) => portReport(graph, port)),

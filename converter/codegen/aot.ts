@@ -5,7 +5,7 @@ import { atNode } from '../ops/at-node.ts';
 import { callOf } from '../ops/call-of.ts';
 import { opOf } from '../ops/index.ts';
 import type { KernelCall } from '../ops/integer/kernel-call.ts';
-import { assignStorage, type Placing } from './assign-storage.ts';
+import { assignStorage, type Placing, type Storage } from './assign-storage.ts';
 import { buildFiles } from './build-files.ts';
 import { constantArray, cTypeOf, identifier } from './c-text.ts';
 import type { KernelChoice, MachineKernel } from './choice/kernel.ts';
@@ -48,14 +48,21 @@ export interface AotLayer {
   readonly kernels: readonly Pick<KernelChoice, 'form' | 'declined'>[];
 }
 
+/** What is in memory during one layer; parts may overlap. */
+export interface ArenaPeak {
+  readonly layer: string;
+  /** Results by the layer that made them, inputs by their name, and the layer's scratch memory. */
+  readonly parts: readonly { readonly name: string; readonly bytes: number }[];
+}
+
 export interface AotModel {
   readonly files: ReadonlyMap<string, string>;
   /** Exact size of the one static array that all tensors live in. */
   readonly arenaBytes: number;
   /** Constants in flash: weights, biases, multipliers, tables. */
   readonly weightsBytes: number;
-  /** The layer during which most of the arena is in use. */
-  readonly peakLayer: string | undefined;
+  /** The layer during which most of the arena is in use, and by what; absent for a graph without layers. */
+  readonly peak: ArenaPeak | undefined;
   /** Whether an inference leaves all inputs as they were. */
   readonly inputKept: boolean;
   readonly layers: readonly AotLayer[];
@@ -283,6 +290,28 @@ function scratchBuffers(
   });
 }
 
+/** What is alive in a step; a piece of memory that several layers use in turn is named after the last one before it. */
+function peakOf(
+  graph: Graph,
+  { buffers, bufferOf }: Storage,
+  scratch: readonly Buffer[],
+  peakStep: number,
+): ArenaPeak | undefined {
+  const step = Math.max(0, peakStep);
+  const layer = graph.nodes[step]?.origin;
+  if (layer === undefined) return undefined;
+  const isAlive = ({ first, last }: Buffer) => first <= step && step <= last;
+  const owners = new Map<number, string>();
+  for (const port of graph.inputs) owners.set(bufferOf.get(port.value)!, port.name);
+  for (const node of graph.nodes.slice(0, step + 1))
+    for (const name of node.outputs) owners.set(bufferOf.get(name)!, node.origin);
+  const parts = buffers.flatMap((buffer, i) =>
+    isAlive(buffer) ? [{ name: owners.get(i) ?? '', bytes: buffer.bytes }] : [],
+  );
+  const scratchParts = scratch.filter(isAlive).map(({ bytes }) => ({ name: 'scratch memory', bytes }));
+  return { layer, parts: [...parts, ...scratchParts] };
+}
+
 /** The headers and those that they include, with their texts. */
 function headerTexts(headers: readonly string[], kernels: ReadonlyMap<string, string>): [string, string][] {
   const texts = new Map<string, string>();
@@ -345,7 +374,7 @@ export function generateAot(graph: Graph, options: AotOptions): AotModel {
     ]),
     arenaBytes: plan.bytes,
     weightsBytes: model.weightsBytes,
-    peakLayer: graph.nodes[Math.max(0, plan.peakStep)]?.origin,
+    peak: peakOf(graph, storage, scratch, plan.peakStep),
     inputKept: keepsInputs(graph, offsets),
     layers: layers.map(({ calls: _calls, dtype: _dtype, ...layer }) => layer),
   };

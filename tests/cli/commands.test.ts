@@ -147,6 +147,7 @@ describe('inspect, run, eval', () => {
     expect(await formsOn('virtual-rv32imc')).toContain('conv2d: packed, linear requantization');
     const { stdout } = await tinyml(['inspect', model, '--kernels', '--calib', data]);
     expect(stdout).toMatch(/leaky_relu.*portable.*no faster form is known/);
+    expect(stdout).toMatch(/arena [\d,]+ bytes, most in node_\w+: node_\w+ [\d,]+ \+ /);
     expect((await tinyml(['inspect', model, '--kernels'])).stderr).toContain('E_CALIBRATION_NEEDED');
   });
 
