@@ -292,6 +292,24 @@ export function flashMethodMissing(board: string, ways: readonly string[]): Tiny
   });
 }
 
+export function cyclesNotModelled(board: string): TinymlError {
+  return new TinymlError({
+    code: 'E_CYCLES_NOT_MODELLED',
+    exit: 1,
+    what: `cycles are modelled from what an emulated Cortex-M4 executes; ${board} is no such board`,
+    hint: 'use --board virtual-stm32f405; a real board measures its own cycles without --cycles',
+  });
+}
+
+export function traceIncomplete(board: string): TinymlError {
+  return new TinymlError({
+    code: 'E_TRACE',
+    exit: 2,
+    what: `the log of what ${board} executed shows no inference, so no cycles can be modelled`,
+    hint: 'QEMU must be built with its disassembler (Debian and Ubuntu packages are)',
+  });
+}
+
 export function noBoardFound(board: string, reach: string): TinymlError {
   return new TinymlError({
     code: 'E_NO_BOARD',

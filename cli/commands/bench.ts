@@ -12,12 +12,14 @@ import {
   portOption,
 } from '../options.ts';
 import { renderBench, renderProfile } from '../report/bench-table.ts';
+import { renderCycles } from '../report/cycles-table.ts';
 import { type BenchSubject, connectBench, subjectOfConverted } from '../session/bench-subject.ts';
 import { flashBoard, withBoard } from '../session/board-link.ts';
 import { convertOpenModel } from '../session/convert.ts';
 import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
 import { type FlashImage, firmwareOf, subjectOf } from '../session/folder-bench.ts';
 import { measureBoard } from '../session/measure-board.ts';
+import { modelCycles } from '../session/model-cycles.ts';
 import { readModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, openModel } from '../session/open-model.ts';
 
@@ -27,6 +29,7 @@ interface BenchOptions {
   readonly calib?: string;
   readonly runs: number;
   readonly profile?: boolean;
+  readonly cycles?: boolean;
   readonly optimize: 'speed' | 'size';
   readonly inputShape?: InputShapes;
 }
@@ -79,6 +82,10 @@ export const command = defineCommand<BenchOptions>({
       setting: 'runs',
     },
     { flags: '--profile', help: 'show the time of each layer' },
+    {
+      flags: '--cycles',
+      help: 'model the cycles of a Cortex-M4 from all that the emulator executes (takes seconds)',
+    },
     optimizeOption,
     inputShapeOption,
   ],
@@ -94,8 +101,18 @@ export const command = defineCommand<BenchOptions>({
       const choice = { runs: options.runs, sizes: image.sizes };
       return output.step('measure', (progress) => measureBoard(client, link, subject, choice, progress));
     });
-    output.result(report, () =>
-      options.profile ? `${renderBench(report)}\n\n${renderProfile(report)}` : renderBench(report),
+    const modelled =
+      options.cycles === true
+        ? await output.step('model cycles', (progress) =>
+            modelCycles(context, board, subject, image, progress),
+          )
+        : null;
+    output.result({ ...report, modelledCycles: modelled }, () =>
+      [
+        renderBench(report),
+        ...(options.profile ? [renderProfile(report)] : []),
+        ...(modelled ? [renderCycles(modelled)] : []),
+      ].join('\n\n'),
     );
     return 0;
   },

@@ -34,7 +34,7 @@ function targetOf({ chip }: Stm32f4Board): Stm32Target {
   };
 }
 
-export type VirtualChoice = Pick<VirtualStm32Options, 'pty' | 'boot' | 'port' | 'flashFile'>;
+export type VirtualChoice = Pick<VirtualStm32Options, 'pty' | 'boot' | 'port' | 'flashFile' | 'onTrace'>;
 
 type StartOptions = VirtualChoice & Pick<VirtualStm32Options, 'signal' | 'onNote'>;
 
@@ -99,9 +99,10 @@ export async function openBoard(
   context: Context,
   board: Board,
   port: string | undefined,
+  choice: VirtualChoice = {},
 ): Promise<BoardLink> {
   const isFresh = port === undefined && board.emulator !== undefined;
-  const virtual = isFresh ? await startVirtualBoard(context, board) : undefined;
+  const virtual = isFresh ? await startVirtualBoard(context, board, choice) : undefined;
   const name = port ?? virtual?.ports[0] ?? (await findPort(board));
   const transport = await openTransport(name, {
     baud: board.serial.baud,
@@ -128,8 +129,9 @@ export async function withBoard<T>(
   board: Board,
   port: string | undefined,
   work: (link: BoardLink) => Promise<T>,
+  choice: VirtualChoice = {},
 ): Promise<T> {
-  const link = await openBoard(context, board, port);
+  const link = await openBoard(context, board, port, choice);
   try {
     return await work(link);
   } finally {

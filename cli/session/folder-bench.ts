@@ -12,6 +12,7 @@ import { firmwareName, type ModelFolder } from './model-folder.ts';
 const imageLimit = 67_108_864;
 
 export interface FlashImage {
+  readonly elf: Uint8Array;
   readonly bin: Uint8Array;
   readonly sizes: ImageSizes;
 }
@@ -30,7 +31,8 @@ export async function firmwareOf(context: Context, board: Board, folder: ModelFo
   if (existsSync(join(built, 'firmware.bin'))) {
     const read = (name: string) =>
       readInputFile(join(built, name), { expected: 'firmware', limit: imageLimit }).bytes;
-    return { bin: read('firmware.bin'), sizes: elfSizes(read('firmware.elf')) };
+    const elf = read('firmware.elf');
+    return { elf, bin: read('firmware.bin'), sizes: elfSizes(elf) };
   }
   return context.output.step(`build for ${board.id}`, () =>
     buildFirmware(context, board, { ...report, name: report.model.path, graph, tflite, sources }),

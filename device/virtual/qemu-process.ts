@@ -55,6 +55,8 @@ export interface QemuImage {
 
 export interface QemuOptions extends QemuImage {
   onOutput(bytes: Uint8Array): void;
+  /** Lines of QEMU's log of translated and executed code (`-d in_asm,exec,nochain`); it runs many times slower with it. */
+  readonly onTrace?: ((line: string) => void) | undefined;
   /** QEMU ended by itself, as it does when the guest locks up; `message` is its last word. */
   onExit(message: string): void;
 }
@@ -75,6 +77,15 @@ export function qemuCommand(image: QemuImage): { program: string; args: string[]
   return { program: process.execPath, args: ['-e', GUARD, image.binary, ...args] };
 }
 
+function readLines(stream: Readable, onLine: (line: string) => void): void {
+  let rest = '';
+  stream.on('data', (bytes: Uint8Array) => {
+    const lines = (rest + Buffer.from(bytes).toString('latin1')).split('\n');
+    rest = lines.pop()!.slice(-STDERR_LIMIT);
+    for (const line of lines) onLine(line);
+  });
+}
+
 /** One run of a flash image in QEMU, with its first UART on our pipes. */
 export class QemuProcess {
   private readonly child: ChildProcess;
@@ -83,6 +94,7 @@ export class QemuProcess {
 
   constructor(options: QemuOptions) {
     const { program, args } = qemuCommand(options);
+    if (options.onTrace) args.push('-d', 'in_asm,exec,nochain');
     this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], windowsHide: true });
     const [input, output, errors, owner] = this.child.stdio as unknown as [
       Writable,
@@ -124,9 +136,13 @@ export class QemuProcess {
 
   private watch(errors: Readable, options: QemuOptions): void {
     let text = '';
-    errors.on('data', (bytes: Uint8Array) => {
-      text = (text + Buffer.from(bytes).toString('latin1')).slice(-STDERR_LIMIT);
-    });
+    const onLine = options.onTrace;
+    if (onLine) readLines(errors, onLine);
+    else {
+      errors.on('data', (bytes: Uint8Array) => {
+        text = (text + Buffer.from(bytes).toString('latin1')).slice(-STDERR_LIMIT);
+      });
+    }
     const ended = (fallback: string) => {
       if (this.stopped) return;
       this.stopped = true;

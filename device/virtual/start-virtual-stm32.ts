@@ -20,6 +20,8 @@ export interface VirtualStm32Options extends ServeOptions {
   readonly qemuMachine: string;
   /** What the board starts with, `flash` when not given; a pty has no modem lines to change that. */
   readonly boot?: 'bootloader' | 'flash';
+  /** Given the lines of QEMU's log of executed code, which makes it many times slower. */
+  readonly onTrace?: (line: string) => void;
   /** Told what a person with the board on the desk would see, such as a lock-up. */
   readonly onNote?: (text: string) => void;
 }
@@ -73,6 +75,7 @@ async function assemble(
     qemuBinary,
     qemuMachine: options.qemuMachine,
     onOutput: (bytes) => wire.send(bytes),
+    onTrace: options.onTrace,
     onNote: options.onNote ?? (() => {}),
   });
   cleanup.add(() => board.close());

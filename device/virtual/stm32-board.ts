@@ -11,6 +11,8 @@ export interface BoardOptions {
   readonly qemuBinary: string;
   readonly qemuMachine: string;
   onOutput(bytes: Uint8Array): void;
+  /** Lines of QEMU's log of executed code. */
+  readonly onTrace?: ((line: string) => void) | undefined;
   /** Told what a person with the board on the desk would see, such as a lock-up. */
   onNote(text: string): void;
 }
@@ -103,6 +105,7 @@ export class Stm32Board implements SerialBoard {
       flashFile: this.options.flashFile,
       flashAddress: FLASH_ADDRESS,
       onOutput: (bytes) => this.options.onOutput(bytes),
+      onTrace: this.options.onTrace,
       onExit: (message) => this.options.onNote(`the chip stopped: ${message}`),
     });
   }

@@ -253,6 +253,23 @@ describe('to the board', () => {
       expect(Object.keys(layer)).toEqual(['name', 'op', 'macs', 'us', 'instructions']);
   });
 
+  test('bench --cycles prices what the emulator executed, and says what it assumed', async () => {
+    const { code, json } = await tinyml(['bench', at('out'), '--runs', '1', '--cycles', '--json']);
+    expect(code).toBe(0);
+    type Modelled = { cycles: number; instructions: number; perMac: number; assumptions: string[] };
+    const report = json<{ instructions: number; cycles: null; modelledCycles: Modelled }>();
+    const { cycles, instructions, perMac, assumptions } = report.modelledCycles;
+    // The log repeats a few blocks that cannot be told from loops.
+    expect(Math.abs(instructions / report.instructions - 1)).toBeLessThan(0.005);
+    expect(cycles).toBeGreaterThan(instructions);
+    expect(perMac).toBeCloseTo(cycles / 119_936, 9);
+    expect(assumptions.join(' ')).toMatch(/without wait states/);
+    expect(report.cycles).toBeNull();
+    const other = await tinyml(['bench', at('out'), '--board', 'virtual-rv32imc', '--cycles']);
+    expect(other.stderr).toMatch(/E_CYCLES_NOT_MODELLED/);
+    expect(other.code).toBe(1);
+  });
+
   test('deploy does it all within 15 s and says so in words', async () => {
     const start = performance.now();
     const { code, stdout } = await tinyml(['deploy', model, '--calib', data, '-o', at('deployed')]);
