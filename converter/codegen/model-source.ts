@@ -19,7 +19,7 @@ function callText({ call, struct, operands }: PlannedCall, step: string, shared:
 /** Declarations first, then the calls. */
 function bodyText(calls: readonly PlannedCall[], shared: boolean): string {
   const parts = calls.map((call, i) => callText(call, calls.length > 1 ? String(i) : '', shared).split('@'));
-  return `${parts.map(([declaration]) => declaration).join('')}\n${parts.map(([, statement]) => statement).join('')}`;
+  return `${parts.map(([declaration]) => declaration).join('')}\n\tTML_EFFECT();\n${parts.map(([, statement]) => statement).join('')}`;
 }
 
 function layerComment({ name, op, inShape, outShape, macs }: PlannedLayer, index: number): string {
@@ -40,6 +40,7 @@ function sharedKernel({ call, struct, operands }: PlannedCall): string {
   return [
     `TML_SHARED void shared_${call.kernel}(const struct ${struct} *p, ${parameters.join(', ')})`,
     '{',
+    '\tTML_EFFECT();',
     `\ttml_${call.kernel}(${['p', ...names].join(', ')});`,
     '}',
     '',

@@ -9,10 +9,15 @@
 #define TML_KERNEL static inline __attribute__((always_inline, unused))
 #define TML_SHARED static __attribute__((noinline))
 #define TML_ALIGN(bytes) __attribute__((aligned(bytes)))
+/* At the start of a function that works on the arena. GCC 12 writes the address of one tensor as that of another plus
+ * a difference, with a null pointer as its base, takes that for an access through a null pointer, which ends all, and
+ * so the function for one without effects, whose calls it drops. This is an effect, of no instruction. */
+#define TML_EFFECT() __asm__ volatile("" ::: "memory")
 #else
 #define TML_KERNEL static inline
 #define TML_SHARED static
 #define TML_ALIGN(bytes)
+#define TML_EFFECT() ((void)0)
 #endif
 
 /* A window sliding over an NHWC tensor. */

@@ -29,6 +29,7 @@ TML_SHARED uint32_t *tml_rv_pack4(const int8_t *const x[4], int32_t count, uint3
 	const int8_t *a = x[0], *b = x[1], *c = x[2], *d = x[3];
 	const int8_t *end = a + (count & ~3);
 
+	TML_EFFECT();
 	for (; a != end; a += 4, b += 4, c += 4, d += 4, columns += 8) {
 		columns[0] = (uint32_t)a[0] + ((uint32_t)b[0] << 16);
 		columns[1] = (uint32_t)c[0] + ((uint32_t)d[0] << 16);
