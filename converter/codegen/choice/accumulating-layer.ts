@@ -1,6 +1,6 @@
 import type { TensorData } from '../../ir/types.ts';
 import type { KernelCall } from '../../ops/integer/kernel-call.ts';
-import { type Channel, makeChannel } from './channel.ts';
+import { type Channel, fitsInt32, makeChannel } from './channel.ts';
 import type { ResultRange } from './requantize.ts';
 
 /** A layer of weighted sums, as taken from the call of its portable kernel. */
@@ -51,5 +51,5 @@ export function accumulatingLayer(
 
 /** True when no sum of any channel leaves 32 bits, so that adding in any order gives the same. */
 export function sumsFit({ channels }: AccumulatingLayer): boolean {
-  return channels.every(({ range }) => range.low >= -(2 ** 31) && range.high < 2 ** 31);
+  return channels.every(({ range }) => fitsInt32(range));
 }

@@ -24,6 +24,9 @@ function productRange(weights: Int8Array): SumRange {
   return { low, high };
 }
 
+/** False where sums can leave 32 bits: there the reference goes on at the other end. */
+export const fitsInt32 = ({ low, high }: SumRange): boolean => low >= -(2 ** 31) && high < 2 ** 31;
+
 /** The channel with these constants. */
 export function makeChannel(
   weights: Int8Array,
@@ -36,7 +39,7 @@ export function makeChannel(
   const products = productRange(weights);
   const range = { low: start + products.low, high: start + products.high };
   const only = requantized(range.low, scale, result);
-  if (only !== requantized(range.high, scale, result)) {
+  if (!fitsInt32(range) || only !== requantized(range.high, scale, result)) {
     return { weights, start, range, scale, only: undefined };
   }
   return { weights: new Int8Array(weights.length), start: 0, range: { low: 0, high: 0 }, scale, only };
