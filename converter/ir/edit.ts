@@ -1,5 +1,6 @@
 import { internalInvalidGraph } from './errors.ts';
 import { type GraphView, pruneUnused, sortNodes } from './graph.ts';
+import { Names } from './names.ts';
 import type { Graph, Node, Port, TensorData, Value } from './types.ts';
 
 /**
@@ -40,10 +41,12 @@ class Editor implements EditView {
   inputs: readonly Port[];
   outputs: readonly Port[];
   private readonly name: string;
+  private readonly names: Names;
 
   constructor(graph: Graph) {
     this.name = graph.name;
     this.values = new Map(graph.values);
+    this.names = new Names(graph.values.keys());
     this.nodes = new Set();
     this.inputs = graph.inputs;
     this.outputs = graph.outputs;
@@ -84,10 +87,7 @@ class Editor implements EditView {
   }
 
   fresh(base: string): string {
-    let name = base;
-    for (let i = 1; this.values.has(name); i++) name = `${base}_${i}`;
-    this.values.set(name, { name, type: { dtype: 'float32', shape: [] } });
-    return name;
+    return this.names.fresh(base);
   }
 
   has(node: Node): boolean {
@@ -101,7 +101,10 @@ class Editor implements EditView {
   /** Applies a patch and returns the nodes whose surroundings changed. */
   apply(patch: Patch): Node[] {
     const touched = new Set<Node>();
-    for (const value of patch.values ?? []) this.values.set(value.name, value);
+    for (const value of patch.values ?? []) {
+      this.names.take(value.name);
+      this.values.set(value.name, value);
+    }
     for (const node of patch.remove ?? []) this.delete(node);
     for (const node of patch.add ?? []) {
       this.insert(node);

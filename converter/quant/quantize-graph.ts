@@ -1,4 +1,5 @@
 import { tensorOf } from '../ir/graph.ts';
+import { Names } from '../ir/names.ts';
 import { sameQuantization } from '../ir/tensor.ts';
 import type { Graph, Node, Quantization, Value } from '../ir/types.ts';
 import type { QuantizationRule, WeightRule } from '../ops/define-op.ts';
@@ -18,11 +19,17 @@ function ruleOf(node: Node): QuantizationRule {
   return rule;
 }
 
+/** Names that the integer graph keeps: those of everything that is no constant. */
+function computedNames(graph: Graph): string[] {
+  return [...graph.values.values()].filter((value) => !value.data).map((value) => value.name);
+}
+
 /** Collects the integer graph node by node. */
 class Quantizer {
   private readonly values = new Map<string, Value>();
   private readonly nodes: Node[] = [];
   private readonly graph: Graph;
+  private readonly names: Names;
   private readonly ranges: Ranges;
   private readonly options: QuantizeOptions;
   private readonly forced: ReadonlyMap<string, Quantization>;
@@ -30,6 +37,7 @@ class Quantizer {
   constructor(graph: Graph, ranges: Ranges, options: QuantizeOptions) {
     this.graph = graph;
     this.ranges = ranges;
+    this.names = new Names(computedNames(graph));
     this.options = options;
     this.forced = sharedScales(graph, ranges);
   }
@@ -75,7 +83,7 @@ class Quantizer {
     if (value.data) return this.constant(value, shared);
     const held = this.values.get(name)!.type.quant!;
     if (!shared || sameQuantization(held, shared)) return name;
-    const moved = this.fresh(`${name}/rescaled`);
+    const moved = this.names.fresh(`${name}/rescaled`);
     this.nodes.push({
       op: 'quantize',
       inputs: [name],
@@ -94,7 +102,7 @@ class Quantizer {
       max: 0,
     });
     const quant = shared ?? activationQuantization(range);
-    const name = this.fresh(value.name);
+    const name = this.names.fresh(value.name);
     this.values.set(name, {
       name,
       type: { dtype: 'int8', shape: value.type.shape, quant },
@@ -113,17 +121,10 @@ class Quantizer {
     const scale = this.values.get(input)!.type.quant!.scale[0]!;
     const perChannel = node.op !== 'fullyConnected' || this.options.perChannelFullyConnected;
     const made = quantizeWeights(weights, bias, scale, rule.axis, perChannel);
-    const names = [this.fresh(weights.name), this.fresh(bias.name)] as const;
+    const names = [this.names.fresh(weights.name), this.names.fresh(bias.name)] as const;
     this.values.set(names[0], { name: names[0], ...made.weights });
     this.values.set(names[1], { name: names[1], ...made.bias });
     return [input, ...names];
-  }
-
-  private fresh(base: string): string {
-    let name = base;
-    for (let i = 1; this.values.has(name) || (name !== base && this.graph.values.has(name)); i++)
-      name = `${base}_${i}`;
-    return name;
   }
 }
 

@@ -16,7 +16,7 @@ import { Flattener } from './graph/flatten.ts';
 import { inputTypes } from './graph/input-shapes.ts';
 import { checkVersions } from './graph/opsets.ts';
 import { orderNodes } from './graph/order-nodes.ts';
-import { Scope } from './graph/scope.ts';
+import { claim, Scope } from './graph/scope.ts';
 import { NodeImporter } from './import-nodes.ts';
 import { mostExternalBytes } from './limits.ts';
 import { GraphBuilder, NodeBuilder } from './lower/builder.ts';
@@ -63,7 +63,7 @@ function mainScope(
   const initializers = [...graph.initializer, ...graph.sparseInitializer.map(({ values }) => values)];
   for (const value of [...initializers, ...inputs]) {
     const name = value?.name ?? '';
-    scope.define(name, flattener.names.claim(name));
+    scope.define(name, claim(flattener.names, name));
   }
   return scope;
 }

@@ -1,3 +1,4 @@
+import { Names } from '../../ir/names.ts';
 import { elementCount, fromBytes } from '../../ir/tensor.ts';
 import type { DType, Quantization, TensorData, TensorType, Value } from '../../ir/types.ts';
 import type { Model, SubGraph, Tensor } from './container/verify.ts';
@@ -48,8 +49,7 @@ export function dequantizeData(type: TensorType, data: TensorData): Float32Array
 /** The tensors of a file's graph as values of the IR: made when first asked for, with unique names. */
 export class TensorTable {
   private readonly values = new Map<string, Value>();
-  private readonly names = new Set<string>();
-  private readonly suffixes = new Map<string, number>();
+  private readonly names = new Names();
   private budget: number;
   private readonly model: Model;
   private readonly subgraph: SubGraph;
@@ -72,13 +72,7 @@ export class TensorTable {
 
   /** A name that no value has yet. */
   fresh(base: string): string {
-    let name = base;
-    for (let i = this.suffixes.get(base) ?? 1; this.names.has(name); i++) {
-      name = `${base}_${i}`;
-      this.suffixes.set(base, i + 1);
-    }
-    this.names.add(name);
-    return name;
+    return this.names.fresh(base);
   }
 
   isConstant(index: number): boolean {

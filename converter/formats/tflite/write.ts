@@ -1,5 +1,6 @@
 import { TinymlError } from '../../../common/tinyml-error.ts';
 import { tensorOf } from '../../ir/graph.ts';
+import { Names } from '../../ir/names.ts';
 import { bytesOf } from '../../ir/tensor.ts';
 import type { Graph, Node, TensorType, Value } from '../../ir/types.ts';
 import { opOf } from '../../ops/index.ts';
@@ -48,7 +49,7 @@ class ModelWriter {
   private readonly tensorIndex = new Map<string, number>();
   private readonly codeIndex = new Map<string, number>();
   private readonly portNames = new Map<string, string>();
-  private readonly names: Set<string>;
+  private readonly names: Names;
   private readonly graph: Graph;
 
   constructor(graph: Graph) {
@@ -56,7 +57,7 @@ class ModelWriter {
     for (const port of [...graph.inputs, ...graph.outputs]) {
       if (!this.portNames.has(port.value)) this.portNames.set(port.value, port.name);
     }
-    this.names = new Set([...graph.values.keys()].map((name) => this.tensorName(name)));
+    this.names = new Names([...graph.values.keys()].map((name) => this.tensorName(name)));
   }
 
   model(description: string): Encodable<'Model'> {
@@ -70,13 +71,6 @@ class ModelWriter {
 
   private ports(ports: Graph['inputs']): Int32Array {
     return Int32Array.from(ports, (port) => this.tensor(tensorOf(this.graph, port.value)));
-  }
-
-  private fresh(base: string): string {
-    let name = base;
-    for (let i = 1; this.names.has(name); i++) name = `${base}_${i}`;
-    this.names.add(name);
-    return name;
   }
 
   private tensorName(valueName: string): string {
@@ -131,7 +125,7 @@ class ModelWriter {
       const types = Object.keys(tflite.versions).join(', ');
       throw refuse(`its kernels do not take ${dtype}`, `TFLite has this operator for ${types}`);
     }
-    const derived = (role: string) => this.fresh(`${this.tensorName(output.name)}/${role}`);
+    const derived = (role: string) => this.names.fresh(`${this.tensorName(output.name)}/${role}`);
     const call: TfliteWrite<Node['attrs']> = {
       attrs: node.attrs,
       inputs: values,

@@ -1,3 +1,4 @@
+import { Names } from '../../../ir/names.ts';
 import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from '../container/schema.ts';
 import {
   attributeMalformed,
@@ -9,7 +10,7 @@ import {
 } from '../errors.ts';
 import { mostFunctionNesting, mostInlinedBytes, mostNodes } from '../limits.ts';
 import { canonicalDomain, type Opsets, opsetsOf } from './opsets.ts';
-import { Names, Scope } from './scope.ts';
+import { claim, Scope } from './scope.ts';
 
 /** A node with functions resolved and every value name unique in the whole model. */
 export interface FlatNode {
@@ -104,7 +105,7 @@ export class Flattener {
   /** The main graph's nodes; `scope` has its inputs and initializers. */
   mainGraph(graph: GraphProto, scope: Scope, opsets: Opsets): FlatNode[] {
     const outputs = graph.node.flatMap((node) => node.output).filter((name) => name !== '');
-    for (const name of outputs) scope.define(name, this.names.claim(name));
+    for (const name of outputs) scope.define(name, claim(this.names, name));
     return this.flatten(graph.node, { scope, opsets, prefix: '', parameters: undefined, calls: [] });
   }
 

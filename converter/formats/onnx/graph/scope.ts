@@ -1,33 +1,10 @@
+import type { Names } from '../../../ir/names.ts';
 import { duplicateValue, undefinedValue } from '../errors.ts';
 
-/** Longest part of a name that is repeated in derived names, so that long names cannot multiply. */
-const longestBase = 200;
-
-/** Hands out names that are unique in the whole graph. */
-export class Names {
-  private readonly taken = new Set<string>();
-  private readonly next = new Map<string, number>();
-
-  /** `name` itself, which must be free. */
-  claim(name: string): string {
-    if (this.taken.has(name)) throw duplicateValue(name);
-    this.taken.add(name);
-    return name;
-  }
-
-  /** A free name that starts like `base`. */
-  fresh(base: string): string {
-    if (!this.taken.has(base)) return this.claim(base);
-    const stem = base.slice(0, longestBase);
-    let count = this.next.get(stem) ?? 0;
-    let name: string;
-    do {
-      count++;
-      name = `${stem}_${count}`;
-    } while (this.taken.has(name));
-    this.next.set(stem, count);
-    return this.claim(name);
-  }
+/** `name` itself, which nobody may have yet. */
+export function claim(names: Names, name: string): string {
+  if (!names.take(name)) throw duplicateValue(name);
+  return name;
 }
 
 /** What the names in one graph, function body or branch stand for. */

@@ -1,3 +1,4 @@
+import { Names } from '../../../ir/names.ts';
 import { elementCount, transposeData } from '../../../ir/tensor.ts';
 import type { Attributes, Node, Shape, TensorData, Value } from '../../../ir/types.ts';
 import { opOf } from '../../../ops/index.ts';
@@ -9,7 +10,6 @@ import {
   valueTooLarge,
   weightsNotFinite,
 } from '../errors.ts';
-import { Names } from '../graph/scope.ts';
 import { mostDerivedBytes, mostElements, mostMadeNodes } from '../limits.ts';
 
 /** The graph in the making: nodes in order, values by unique names. */
