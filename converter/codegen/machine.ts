@@ -5,30 +5,48 @@ import { chooseKernel as chooseCortexM } from './cortex-m/choose-kernel.ts';
 import { functionTypes as rv32Types } from './rv32/assembly-function.ts';
 import { chooseKernel as chooseRv32 } from './rv32/choose-kernel.ts';
 
-/** What the generated C is to run on; `any` is portable C99. */
-export type Machine = 'any' | 'cortex-m4f' | 'rv32imc';
-
 type Chooser = (call: KernelCall) => KernelChoice;
 
-const portable: Chooser = () => ({ kernel: undefined, form: 'portable', declined: [] });
+/** Instructions beyond C that kernels use, by their architecture's name for them. */
+type InstructionSet = 'none' | 'arm-dsp' | 'rv32im';
 
-const choosers: Readonly<Record<Machine, Chooser>> = {
-  any: portable,
-  'cortex-m4f': chooseCortexM,
-  rv32imc: chooseRv32,
+const choosers: Readonly<Record<InstructionSet, Chooser>> = {
+  none: () => ({ kernel: undefined, form: 'portable', declined: [] }),
+  'arm-dsp': chooseCortexM,
+  rv32im: chooseRv32,
 };
+
+/**
+ * Cores and what their kernels can use. An FPU makes no other core: the kernels' headers see whether the compiler may
+ * use one. A Cortex-M33 is meant with its DSP extension; one without is a `cortex-m3` to kernels.
+ */
+const cores = {
+  any: 'none',
+  'cortex-m0': 'none',
+  'cortex-m0plus': 'none',
+  'cortex-m3': 'none',
+  'cortex-m4': 'arm-dsp',
+  'cortex-m4f': 'arm-dsp',
+  'cortex-m7': 'arm-dsp',
+  'cortex-m33': 'arm-dsp',
+  rv32imc: 'rv32im',
+  rv32imac: 'rv32im',
+} as const satisfies Record<string, InstructionSet>;
+
+/** What the generated C is to run on; `any` is portable C99. */
+export type Machine = keyof typeof cores;
 
 /** The kernels that a machine gets for each call of a network. */
 export function kernelsFor(
   machine: Machine,
   calls: readonly KernelCall[],
 ): ReadonlyMap<KernelCall, KernelChoice> {
-  return new Map(calls.map((call) => [call, choosers[machine](call)]));
+  return new Map(calls.map((call) => [call, choosers[cores[machine]](call)]));
 }
 
-/** The machine whose kernels a chip's core runs; portable C for cores without kernels of their own. */
+/** The machine that a chip's core is; portable C for cores that are not known here. */
 export function machineOf(cpu: string): Machine {
-  return cpu === 'cortex-m4f' || cpu === 'rv32imc' ? cpu : 'any';
+  return Object.hasOwn(cores, cpu) ? (cpu as Machine) : 'any';
 }
 
 const functionTypes = new Map([...cortexMTypes, ...rv32Types]);

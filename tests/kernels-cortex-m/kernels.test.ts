@@ -8,6 +8,7 @@ import {
   fnv1a,
   hasEmulator,
   type KernelOutcome,
+  type KernelRun,
   runEmulated,
 } from '../support/emulated-kernels.ts';
 import {
@@ -20,6 +21,7 @@ import {
   pooling,
   type WindowChoice,
 } from '../support/kernel-problems.ts';
+import { otherCores } from './cores.ts';
 
 const seed = 20261124;
 
@@ -146,21 +148,34 @@ describe.skipIf(!hasEmulator())(
       }
     });
 
+    const runs = problems.flatMap((problem, i) => {
+      const { kernel } = choices[i]!;
+      if (!kernel) return [];
+      const outputLength = problem.call.outputs[0]!.shape.reduce((a, b) => a * b, 1);
+      const behind = bytesBehind(callOf(problem), kernel);
+      const run: KernelRun = { kernel, inputs: problem.inputs, outputLength, behind, shared: i % 3 === 0 };
+      return [{ problem, kind: kindOf(problem, choices[i]!), run }];
+    });
+
     it('give the bytes of the reference on the emulated STM32F405, also over its own input', () => {
-      const runs = problems.flatMap((problem, i) => {
-        const { kernel } = choices[i]!;
-        const { inputs } = problem;
-        const outputLength = problem.call.outputs[0]!.shape.reduce((a, b) => a * b, 1);
-        if (!kernel) return [];
-        const behind = bytesBehind(callOf(problem), kernel);
-        return [{ problem, run: { kernel, inputs, outputLength, behind, shared: i % 3 === 0 } }];
-      });
       const outcomes = runEmulated(runs.map(({ run }) => run));
       expect(outcomes.length).toBeGreaterThan(500);
       expect(outcomes.filter(({ hashOverlapped }) => hashOverlapped !== undefined).length).toBeGreaterThan(
         100,
       );
       const differences = runs.map(({ problem }, i) => difference(problem, outcomes[i]!));
+      expect(differences.filter((found) => found !== undefined)).toEqual([]);
+    });
+
+    it.each(otherCores)('give the bytes of the reference in each form on the emulated %s', (_, machine) => {
+      const some = runs.filter(
+        ({ kind }, i) => runs.slice(0, i).filter((run) => run.kind === kind).length < 2,
+      );
+      const outcomes = runEmulated(
+        some.map(({ run }) => run),
+        machine,
+      );
+      const differences = some.map(({ problem }, i) => difference(problem, outcomes[i]!));
       expect(differences.filter((found) => found !== undefined)).toEqual([]);
     });
   },

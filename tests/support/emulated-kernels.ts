@@ -289,7 +289,7 @@ export const kernelFlags = (cpu: BoardFacts['cpu'], folder: string): readonly st
   `-I${join(templates, 'kernels', folder)}`,
 ];
 
-const cortexM: Machine = {
+export const cortexM: Machine = {
   compiler: 'arm-none-eabi-gcc',
   flags: kernelFlags('cortex-m4f', 'cortex-m'),
   linkFlags: [],

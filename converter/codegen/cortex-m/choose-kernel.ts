@@ -15,7 +15,7 @@ const choosers = new Map<string, (call: KernelCall) => KernelChoice>([
   ['max_pool2d_s8', chooseMaxPool],
 ]);
 
-/** The fastest kernel for Cortex-M4F, M7 or M33 that is proved to equal the call's portable kernel. */
+/** The fastest kernel for a Cortex-M with DSP extension (M4, M7, M33) that is proved to equal the call's portable kernel. */
 export function chooseKernel(call: KernelCall): KernelChoice {
   const choose = choosers.get(call.kernel);
   return choose ? choose(call) : portable('no faster form is known');

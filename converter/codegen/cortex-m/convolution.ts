@@ -14,7 +14,7 @@ import { dualObstacleOf, pairStream, pairsOf, wordsOfWindow } from './pair-strea
 /** Pixels of a tile. */
 const tile = 4;
 
-/** How a pair's words are read: blocks of at most 32, the FPU's registers. */
+/** How a pair's words are read: blocks of at most 32, which is what an FPU's registers hold. */
 interface Blocks {
   readonly count: number;
   readonly length: number;

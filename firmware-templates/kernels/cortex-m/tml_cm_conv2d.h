@@ -1,4 +1,4 @@
-/* Convolution, pointwise convolution and fully connected layers for Cortex-M with DSP extension and FPU: windows of
+/* Convolution, pointwise convolution and fully connected layers for Cortex-M with DSP extension: windows of
  * four pixels are widened into columns (im2col), the inner loops of tml_cm_gemm.h multiply them with all channels.
  * Input zero points are folded into the start values, so stored values are multiplied, and borders hold the zero point. */
 #ifndef TML_CM_CONV2D_H

@@ -1,4 +1,4 @@
-/* Depthwise convolution for Cortex-M with DSP extension and FPU. One channel at a time is widened to 16 bits into a plane
+/* Depthwise convolution for Cortex-M with DSP extension. One channel at a time is widened to 16 bits into a plane
  * with the padding around it; neighbours in a word are two taps for SMLAD. The input zero point is folded into the
  * start values, so stored values are multiplied and the padding holds the zero point.
  *
@@ -177,18 +177,39 @@ TML_KERNEL void tml_cm_channel_any(const int32_t *constants, const uint32_t *pla
 	".endif\n\t"                                                                                                   \
 	".endif\n\t"
 
-/* Requantizes the first .Ln of r8-r11; the constants are in s4 to s7. */
+/* Words kept aside, by number: the start value, y_end, the end of a line's groups, and from 4 on the requantization. An
+ * FPU has registers for them (__ARM_FP), else they are on the stack. TML_CM_KEEP_FINISH keeps those at r0; r4-r7 are
+ * free for it. */
+#if defined(__ARM_FP)
+#define TML_CM_KEEP(n, register) "vmov s" n ", " register "\n\t"
+#define TML_CM_KEPT(register, n) "vmov " register ", s" n "\n\t"
+#define TML_CM_KEPT_LINE "vmov r12, lr, s4, s5\n\t"
+#define TML_CM_KEEP_FINISH ".if .Lexact\n\tvldmia r0, {s4-s7}\n\t.else\n\tvldmia r0, {s4-s5}\n\t.endif\n\t"
+#define TML_CM_KEEP_START
+#define TML_CM_KEEP_END
+#else
+#define TML_CM_KEEP(n, register) "str " register ", [sp, #4 * " n "]\n\t"
+#define TML_CM_KEPT(register, n) "ldr " register ", [sp, #4 * " n "]\n\t"
+#define TML_CM_KEPT_LINE "ldrd r12, lr, [sp, #16]\n\t"
+#define TML_CM_KEEP_FINISH                                                                                             \
+	".if .Lexact\n\tldmia r0, {r4-r7}\n\tstrd r6, r7, [sp, #24]\n\t.else\n\tldmia r0, {r4, r5}\n\t.endif\n\t"           \
+	"strd r4, r5, [sp, #16]\n\t"
+#define TML_CM_KEEP_START "sub sp, sp, #32\n\t"
+#define TML_CM_KEEP_END "add sp, sp, #32\n\t"
+#endif
+
+/* Requantizes the first .Ln of r8-r11. */
 #define TML_CM_FINISH3(shift)                                                                                          \
-	"vmov r12, lr, s4, s5\n\t"                                                                                     \
+	TML_CM_KEPT_LINE                                                                                               \
 	".set .Li, 0\n\t"                                                                                              \
 	".irp y, r8,r9,r10,r11\n\t"                                                                                    \
 	".if .Li < .Ln\n\t"                                                                                            \
 	".if .Lexact\n\t"                                                                                              \
 	"lsl \\y, \\y, #1\n\t"                                                                                         \
-	"vmov r12, s4\n\tsmmulr \\y, \\y, r12\n\t"                                                                     \
-	"vmov r12, s7\n\tand r12, r12, \\y, asr #31\n\tadd \\y, \\y, r12\n\t"                                          \
+	TML_CM_KEPT("r12", "4") "smmulr \\y, \\y, r12\n\t"                                                             \
+	TML_CM_KEPT("r12", "7") "and r12, r12, \\y, asr #31\n\tadd \\y, \\y, r12\n\t"                                  \
 	"add \\y, \\y, lr\n\t"                                                                                         \
-	"vmov r12, s6\n\tasr \\y, \\y, r12\n\t"                                                                        \
+	TML_CM_KEPT("r12", "6") "asr \\y, \\y, r12\n\t"                                                                \
 	"ssat \\y, #8, \\y\n\t"                                                                                        \
 	".else\n\t"                                                                                                    \
 	"smmla \\y, \\y, r12, lr\n\t"                                                                                  \
@@ -206,16 +227,16 @@ TML_KERNEL void tml_cm_channel_any(const int32_t *constants, const uint32_t *pla
 		__asm__(TML_CM_SET("stride", stride) TML_CM_SET("groups", (width) / 4) TML_CM_SET("tail", (width) % 4) \
 			TML_CM_SET("pitch", pitch) TML_CM_SET("exact", requantization) TML_CM_SET("low", low)          \
 			TML_CM_SET("high", high) TML_CM_SET("depth", depth)                                            \
-			"push {r4-r11, lr}\n\t"                                                                        \
+			"push {r4-r11, lr}\n\t" TML_CM_KEEP_START                                                      \
 			"ldmia r0!, {r8-r11}\n\t"                                                                      \
-			".if .Lexact\n\tvldmia r0, {s4-s7}\n\t.else\n\tvldmia r0, {s4-s5}\n\t.endif\n\t"               \
-			"vmov s0, r8\n\tvmov s1, r3\n\t" /* start value, end of y */                                   \
+			TML_CM_KEEP_FINISH                                                                             \
+			TML_CM_KEEP("0", "r8") TML_CM_KEEP("1", "r3")                                                  \
 			"mov r0, r1\n\tmov r1, r2\n\t"                                                                 \
 			"sxtb16 r2, r9\n\tsxtb16 r3, r9, ror #8\n\t"                                                   \
 			"sxtb16 r4, r10\n\tsxtb16 r5, r10, ror #8\n\t"                                                 \
 			"sxtb16 r6, r11\n\tsxtb16 r7, r11, ror #8\n"                                                   \
 			"1:\n\t" /* a line */                                                                          \
-			".if .Lgroups > 2\n\tadd r12, r0, #.Lgroups * .Lstride * 8\n\tvmov s2, r12\n\t.endif\n"        \
+			".if .Lgroups > 2\n\tadd r12, r0, #.Lgroups * .Lstride * 8\n\t" TML_CM_KEEP("2", "r12") ".endif\n" \
 			"2:\n\t"                                                                                       \
 			".irp n, 4, .Ltail\n\t"                                                                        \
 			".set .Ln, \\n\n\t"                                                                            \
@@ -223,7 +244,7 @@ TML_KERNEL void tml_cm_channel_any(const int32_t *constants, const uint32_t *pla
 			".if .Ln == 4 && .Lgroups < 3\n\t.set .Lcopies, .Lgroups\n\t.endif\n\t"                        \
 			".if .Ln == 0\n\t.set .Lcopies, 0\n\t.endif\n\t"                                               \
 			".rept .Lcopies\n\t"                                                                           \
-			"vmov r11, s0\n\t"                                                                             \
+			TML_CM_KEPT("r11", "0")                                                                        \
 			TML_CM_ROW3("2", "r6", "r7", "r11", "r11", "r11", "r11")                                       \
 			TML_CM_ROW3("1", "r4", "r5", "r8", "r9", "r10", "r11")                                         \
 			TML_CM_ROW3("0", "r2", "r3", "r8", "r9", "r10", "r11")                                         \
@@ -234,11 +255,11 @@ TML_KERNEL void tml_cm_channel_any(const int32_t *constants, const uint32_t *pla
 			".if .Ln > 3\n\tstrb r11, [r1, #3 * .Ldepth]\n\t.endif\n\t"                                    \
 			"addw r1, r1, #.Ln * .Ldepth\n\t"                                                              \
 			".endr\n\t"                                                                                    \
-			".if .Ln == 4 && .Lgroups > 2\n\tvmov r12, s2\n\tcmp r0, r12\n\tbne 2b\n\t.endif\n\t"          \
+			".if .Ln == 4 && .Lgroups > 2\n\t" TML_CM_KEPT("r12", "2") "cmp r0, r12\n\tbne 2b\n\t.endif\n\t" \
 			".endr\n\t"                                                                                    \
-			"vmov r12, s1\n\t"                                                                             \
+			TML_CM_KEPT("r12", "1")                                                                        \
 			"addw r0, r0, #.Lpitch * .Lstride - .Lgroups * .Lstride * 8\n\t"                \
-			"cmp r1, r12\n\tbne 1b\n\t"                                                                    \
+			"cmp r1, r12\n\tbne 1b\n\t" TML_CM_KEEP_END                                                    \
 			"pop {r4-r11, pc}");                                                                           \
 	}
 

@@ -1,5 +1,5 @@
-/* Cortex-M with the DSP extension and single-precision FPU (M4F, M7, M33): the inner loops of convolution, pointwise
- * convolution and fully connected layers. A channel's sum is its start value plus weight * input over the window.
+/* Cortex-M with the DSP extension (M4, M7, M33): the inner loops of convolution, pointwise convolution and fully
+ * connected layers. A channel's sum is its start value plus weight * input over the window.
  *
  * A layer's constants are one stream of words, channel pair by channel pair, in the order in which they are used:
  * the start values of both sums, the weights, the requantization of the first channel, that of the second.
@@ -20,7 +20,8 @@
  *   shift: add c = 2^(e-1) + zero point * 2^e, shift by e. With a mask of -1, 1 is subtracted from negative
  *   products first, which takes halves away from zero; with 0 halves go up.
  *
- * Everything that varies between layers is a literal; the assembler's .if and .irp pick the instructions. */
+ * Everything that varies between layers is a literal; the assembler's .if and .irp pick the instructions. Where the
+ * compiler may use an FPU (__ARM_FP), its registers hold what the others have no room for; else it is the stack. */
 #ifndef TML_CM_GEMM_H
 #define TML_CM_GEMM_H
 
@@ -70,8 +71,23 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 #define TML_CM_TWICE_B(registers)                                                                                      \
 	".irp y, " registers "\n\t.if .Lplain\n\tlsl \\y, \\y, #1\n\t.else\n\tasr \\y, \\y, #7\n\t.endif\n\t.endr\n\t"
 
+/* A block of weights for TML_CM_STEP4 from r12, and r12 behind it. With an FPU the block waits in its registers, so that
+ * there is one for each of the four pixels' inputs, and r12's place is in the first word of the stack meanwhile. */
+#if defined(__ARM_FP)
+#define TML_CM_BLOCK_START(last) "vldmia r12!, {s0-s" TML_CM_TEXT(last) "}\n\tstr r12, [sp]\n\t"
+#define TML_CM_BLOCK_END "ldr r12, [sp]\n\t"
+#define TML_CM_SAVE_BLOCK ".if .Llast > 15\n\tvpush {s16-s31}\n\t.endif\n\t"
+#define TML_CM_RESTORE_BLOCK ".if .Llast > 15\n\tvpop {s16-s31}\n\t.endif\n\t"
+#else
+#define TML_CM_BLOCK_START(last)
+#define TML_CM_BLOCK_END
+#define TML_CM_SAVE_BLOCK
+#define TML_CM_RESTORE_BLOCK
+#endif
+
 /* Two positions of the window for four pixels: sums of the first channel in r0-r3, of the second (dual: of both) in
- * r4-r7; they go on from the given registers. The word of weights is in s<i>, the inputs are at lr. */
+ * r4-r7; they go on from the given registers. The word of weights is number i of the block, the inputs are at lr. */
+#if defined(__ARM_FP)
 #define TML_CM_STEP4(i, a0, a1, a2, a3, b0, b1, b2, b3)                                                                \
 	"vmov r8, s" i "\n\t"                                                                                          \
 	"ldmia lr!, {r9-r12}\n\t"                                                                                      \
@@ -82,6 +98,18 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 	"sxtb16 r8, r8\n\t"                                                                                            \
 	"smlad r0, r8, r9, " a0 "\n\tsmlad r1, r8, r10, " a1 "\n\t"                                                    \
 	"smlad r2, r8, r11, " a2 "\n\tsmlad r3, r8, r12, " a3 "\n\t"
+#else
+#define TML_CM_STEP4(i, a0, a1, a2, a3, b0, b1, b2, b3)                                                                \
+	"ldr r8, [r12], #4\n\t"                                                                                        \
+	"ldrd r9, r10, [lr], #8\n\t"                                                                                   \
+	"sxtb16 r11, r8\n\t"                                                                                           \
+	".if .Lplain\n\tsxtb16 r8, r8, ror #8\n\t.endif\n\t"                                                           \
+	"smlad r4, r8, r9, " b0 "\n\tsmlad r5, r8, r10, " b1 "\n\t"                                                    \
+	"smlad r0, r11, r9, " a0 "\n\tsmlad r1, r11, r10, " a1 "\n\t"                                                  \
+	"ldrd r9, r10, [lr], #8\n\t"                                                                                   \
+	"smlad r6, r8, r9, " b2 "\n\tsmlad r7, r8, r10, " b3 "\n\t"                                                    \
+	"smlad r2, r11, r9, " a2 "\n\tsmlad r3, r11, r10, " a3 "\n\t"
+#endif
 
 /* Stores one channel of four pixels, r9 and 3 * r9 = r10 bytes apart, and advances to the next channel. */
 #define TML_CM_STORE4(y0, y1, y2, y3)                                                                                  \
@@ -89,8 +117,7 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 	"strb " y3 ", [lr, r10]\n\tstrb " y0 ", [lr], #1\n\t"
 
 /* Defines the function `name` for tiles of four pixels. The weights of a pair are one block of last + 1 words, at most
- * 32, or, where `looped` is 1, several blocks: a block is held in the FPU's registers, so that the others are for sums,
- * inputs, and one word of weights. `columns` holds, for each word of weights, the inputs of the four pixels. `odd` is 1
+ * 32, or, where `looped` is 1, several blocks. `columns` holds, for each word of weights, the inputs of the four pixels. `odd` is 1
  * where the last pair lacks its second channel. */
 #define TML_CM_TILE4(name, last, looped, form, requantization, shift_a, shift_b, low, high, odd)                       \
 	TML_CM_FUNCTION(name)                                                                                          \
@@ -100,7 +127,7 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			TML_CM_SET("low", low) TML_CM_SET("high", high) TML_CM_SET("odd", odd)                         \
 			"ldr r12, [sp]\n\t"                                                                            \
 			"push {r4-r11, lr}\n\t"                                                                        \
-			".if .Llast > 15\n\tvpush {s16-s31}\n\t.endif\n\t"                                             \
+			TML_CM_SAVE_BLOCK                                                                              \
 			"sub r4, r3, r2\n\t"                                                                           \
 			"add r5, r4, r4, lsl #1\n\t"                                                                   \
 			".if .Lshared\n\tldmia r0!, {r6, r7}\n\tpush {r6, r7}\n\t.endif\n\t"                           \
@@ -113,8 +140,7 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			"mov r0, r3\n\tmov r1, r3\n\tmov r2, r3\n\tmov r4, r7\n\tmov r5, r7\n\tmov r6, r7\n"           \
 			"2:\n\t"                                                                                       \
 			".endif\n\t"                                                                                   \
-			"vldmia r12!, {s0-s" TML_CM_TEXT(last) "}\n\t"                                                 \
-			"str r12, [sp]\n\t"                                                                            \
+			TML_CM_BLOCK_START(last)                                                                       \
 			".if !.Llooped\n\t"                                                                            \
 			TML_CM_STEP4("0", "r3", "r3", "r3", "r3", "r7", "r7", "r7", "r7")                              \
 			".endif\n\t"                                                                                   \
@@ -123,7 +149,7 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			TML_CM_STEP4("\\i", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7")                            \
 			".endif\n\t"                                                                                   \
 			".endr\n\t"                                                                                    \
-			"ldr r12, [sp]\n\t"                                                                            \
+			TML_CM_BLOCK_END                                                                               \
 			".if .Llooped\n\tldr r8, [sp, #24]\n\tcmp lr, r8\n\tbne 2b\n\t.endif\n\t"                      \
 			".if !.Lplain\n\t"                                                                             \
 			"sub r4, r4, r0\n\tsub r5, r5, r1\n\tsub r6, r6, r2\n\tsub r7, r7, r3\n\t"                     \
@@ -146,7 +172,7 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			"cmp lr, r8\n\tbne 1b\n"                                                                       \
 			"3:\n\t"                                                                                       \
 			"add sp, sp, #28 + 8 * .Lshared\n\t"                                                           \
-			".if .Llast > 15\n\tvpop {s16-s31}\n\t.endif\n\t"                                              \
+			TML_CM_RESTORE_BLOCK                                                                           \
 			"pop {r4-r11, pc}");                                                                           \
 	}
 
@@ -161,6 +187,18 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 	"ldmia r12!, {r4-r7}\n\tldmia lr!, {r8-r11}\n\t"                                                               \
 	TML_CM_STEP1("r4", "r8") TML_CM_STEP1("r5", "r9") TML_CM_STEP1("r6", "r10") TML_CM_STEP1("r7", "r11")
 
+/* Both multipliers of a layer that shares them: from the head of the stream at r0 to where r4 and r6 get them. */
+#if defined(__ARM_FP)
+#define TML_CM_HOLD_SHARED ".if .Lshared\n\tvldmia r0!, {s0, s1}\n\t.endif\n\tpush {r1-r11, lr}\n\t"
+#define TML_CM_GET_SHARED "vmov r4, r6, s0, s1\n\t"
+#define TML_CM_DROP_SHARED
+#else
+#define TML_CM_HOLD_SHARED                                                                                             \
+	"push {r4-r11, lr}\n\t.if .Lshared\n\tldmia r0!, {r4, r5}\n\tpush {r4, r5}\n\t.endif\n\tpush {r1-r3}\n\t"
+#define TML_CM_GET_SHARED "ldrd r4, r6, [sp, #12]\n\t"
+#define TML_CM_DROP_SHARED ".if .Lshared\n\tadd sp, sp, #8\n\t.endif\n\t"
+#endif
+
 /* Defines the function `name` for single pixels, on the same stream. A pair has `rounds` times 16 words of weights, where
  * 2 stands for any larger number too, and `rest` more, an even number; `columns` as many. */
 #define TML_CM_TILE1(name, rounds, rest, form, requantization, shift_a, shift_b, low, high, odd)                       \
@@ -170,8 +208,7 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			TML_CM_SET("exact", (requantization) & 1) TML_CM_SET("shared", (requantization) >> 1)          \
 			TML_CM_SET("low", low) TML_CM_SET("high", high) TML_CM_SET("odd", odd)                         \
 			"ldr r12, [sp]\n\t"                                                                            \
-			".if .Lshared\n\tvldmia r0!, {s0, s1}\n\t.endif\n\t"                                           \
-			"push {r1-r11, lr}\n\t"                                                                        \
+			TML_CM_HOLD_SHARED                                                                             \
 			"sub r3, r12, #.Lrest * 4\n\t"                                                                 \
 			"mov r12, r0\n"                                                                                \
 			"1:\n\t" /* a pair of channels */                                                              \
@@ -193,7 +230,7 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			TML_CM_TWICE_A("r0") TML_CM_EXACTLY("r0", "r4", "r5", "r6", "r7", "lr")                        \
 			TML_CM_TWICE_B("r1") TML_CM_EXACTLY("r1", "r8", "r9", "r10", "r11", "lr")                      \
 			".else\n\t"                                                                                    \
-			".if .Lshared\n\tldmia r12!, {r5, r7}\n\tvmov r4, r6, s0, s1\n\t"                              \
+			".if .Lshared\n\tldmia r12!, {r5, r7}\n\t" TML_CM_GET_SHARED                                     \
 			".else\n\tldmia r12!, {r4-r7}\n\t.endif\n\t"                                                   \
 			TML_CM_LINEARLY("r0", "r4", "r5", shift_a) TML_CM_LINEARLY("r1", "r6", "r7", shift_b)          \
 			".endif\n\t"                                                                                   \
@@ -204,7 +241,7 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			"str r2, [sp, #4]\n\t"                                                                         \
 			"cmp r2, lr\n\tbne 1b\n"                                                                       \
 			"3:\n\t"                                                                                       \
-			"add sp, sp, #12\n\t"                                                                          \
+			"add sp, sp, #12\n\t" TML_CM_DROP_SHARED                                                       \
 			"pop {r4-r11, pc}");                                                                           \
 	}
 
