@@ -1,31 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { generateAot } from '../../converter/codegen/aot.ts';
+import { join } from 'node:path';
 import { bytesOf } from '../../converter/ir/tensor.ts';
-import type { Graph, TensorData } from '../../converter/ir/types.ts';
+import type { TensorData } from '../../converter/ir/types.ts';
+import { type JoinedJob, joinModels } from './joined-models.ts';
 
-const templateFolder = join(import.meta.dirname, '..', '..', 'firmware-templates');
-const kernelFolder = join(templateFolder, 'kernels');
-
-/** The kernel library's headers by file name. */
-export const kernelTexts: ReadonlyMap<string, string> = new Map(
-  readdirSync(kernelFolder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.h'))
-    .map((path) => [basename(path), readFileSync(join(kernelFolder, path), 'utf8')]),
-);
-
-/** A C file of ours by its path under `firmware-templates/`. */
-export function templateText(path: string): string {
-  return readFileSync(join(templateFolder, path), 'utf8');
-}
-
-export const provenance = {
-  toolVersion: '0.0.0',
-  command: 'tinyml test',
-  modelHash: '0123456789abcdef'.repeat(4),
-};
+export { kernelTexts, provenance, templateText } from './model-options.ts';
 
 /** Whether this machine can compile C at all. */
 export function hasHostCompiler(): boolean {
@@ -36,14 +17,9 @@ export const warningFlags = ['-std=c99', '-Wall', '-Wextra', '-Wpedantic', '-Wco
 const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 
 /** One graph with the inputs to run it on. */
-export interface HostJob {
-  readonly graph: Graph;
+export interface HostJob extends JoinedJob {
   readonly cases: readonly (readonly TensorData[])[];
-  readonly optimize?: 'speed' | 'size';
 }
-
-/** File-scope names of a generated model, which differ between the models of one compilation here. */
-const ownNames = /(?<![.\w])(layer_\d+|tml_w_\w+|tml_arena|shared_\w+|inputs|outputs|layers)\b/g;
 
 /**
  * Reads the inputs of each case of each model in turn from stdin; writes the bytes of every layer's result, layer by
@@ -105,20 +81,13 @@ function mainText(jobs: readonly HostJob[]): string {
 /** Models are joined into at most this many files, compiled side by side. */
 const mostUnits = 2;
 
-function compile(folder: string, jobs: readonly HostJob[]): { offsets: readonly (readonly number[])[] } {
-  const units = Math.min(mostUnits, jobs.length);
-  const texts = Array.from({ length: units }, () => '');
-  const offsets = jobs.map(({ graph, optimize = 'speed' }, i) => {
-    const model = generateAot(graph, { ...provenance, name: `p${i}`, optimize, kernels: kernelTexts });
-    for (const [name, text] of model.files) {
-      if (name === `p${i}.c`) texts[i % units] += text.replace(ownNames, `p${i}_$1`);
-      else writeFileSync(join(folder, name), text);
-    }
-    return model.layers.map(({ outputBytes }) => outputBytes);
-  });
-  for (const [i, text] of texts.entries()) writeFileSync(join(folder, `unit${i}.c`), text);
+/** Compiles all jobs into one program; returns the bytes of each job's layers. */
+function compile(folder: string, jobs: readonly HostJob[]): readonly (readonly number[])[] {
+  const { units, headers, models } = joinModels(jobs, mostUnits);
+  for (const [name, text] of headers) writeFileSync(join(folder, name), text);
+  for (const [i, text] of units.entries()) writeFileSync(join(folder, `unit${i}.c`), text);
   writeFileSync(join(folder, 'main.c'), mainText(jobs));
-  const sources = [...texts.map((_, i) => `unit${i}`), 'main'];
+  const sources = [...units.map((_, i) => `unit${i}`), 'main'];
   const flags = [...warningFlags, ...sanitizers, '-O1', '-c'].join(' ');
   const jobList = sources.map((name) => `gcc ${flags} ${name}.c & pids="$pids $!";`).join(' ');
   const script = `pids=""; ${jobList} for pid in $pids; do wait $pid || exit 1; done`;
@@ -126,7 +95,7 @@ function compile(folder: string, jobs: readonly HostJob[]): { offsets: readonly 
   execFileSync('gcc', [...sanitizers, ...sources.map((name) => `${name}.o`), '-lm', '-o', 'models'], {
     cwd: folder,
   });
-  return { offsets };
+  return models.map(({ layers }) => layers.map(({ outputBytes }) => outputBytes));
 }
 
 /**
@@ -136,7 +105,7 @@ function compile(folder: string, jobs: readonly HostJob[]): { offsets: readonly 
 export function runOnHost(jobs: readonly HostJob[]): HostResult[] {
   const folder = mkdtempSync(join(tmpdir(), 'tinyml-host-'));
   try {
-    const { offsets } = compile(folder, jobs);
+    const offsets = compile(folder, jobs);
     const input = Buffer.concat(
       jobs.flatMap(({ cases }) => cases.flat().map((data) => Buffer.from(bytesOf(data)))),
     );

@@ -26,7 +26,30 @@ export function expectedResult({ op, call, inputs }: Problem): Int8Array {
 }
 
 /** How the weights of a layer are made. */
-type WeightStyle = 'usual' | 'extreme' | 'lowest' | 'idle' | 'one-sided' | 'small' | 'growing';
+export type WeightStyle =
+  | 'usual'
+  | 'extreme'
+  | 'lowest'
+  | 'idle'
+  | 'one-sided'
+  | 'small'
+  | 'growing'
+  | 'group-limit';
+
+/**
+ * Weights of one channel in groups whose magnitudes sum to about 256, where the sums of two pixels in one word can
+ * just, or just not, be told apart.
+ */
+function limitWeights(random: Random, taps: number): number[] {
+  const size = random.pick([2, 3, 4, 8, 16]);
+  const oneSign = random.pick([1, -1, 0]);
+  return Array.from({ length: taps }, (_, k) => {
+    const total = 254 + ((Math.floor(k / size) * 3 + (oneSign & 1)) % 5);
+    const share = Math.floor(total / size) + (k % size < total % size ? 1 : 0);
+    const weight = (oneSign || random.pick([1, -1])) * share;
+    return Math.min(127, Math.max(-128, weight));
+  });
+}
 
 function makeWeights(
   random: Random,
@@ -36,6 +59,11 @@ function makeWeights(
   axis: number,
 ): Int8Array {
   const channelOf = (i: number) => (axis === 0 ? Math.floor(i / (count / channels)) : i % channels);
+  const tapOf = (i: number) => (axis === 0 ? i % (count / channels) : Math.floor(i / channels));
+  const limits =
+    style === 'group-limit'
+      ? Array.from({ length: channels }, () => limitWeights(random, count / channels))
+      : [];
   const bell = () => random.integer(-42, 42) + random.integer(-42, 42) + random.integer(-42, 42);
   const makers: Record<WeightStyle, (i: number) => number> = {
     usual: bell,
@@ -44,6 +72,7 @@ function makeWeights(
     idle: (i) => (channelOf(i) % 3 === 0 ? 0 : bell()),
     'one-sided': () => 127,
     small: () => random.integer(-12, 12),
+    'group-limit': (i) => limits[channelOf(i)]![tapOf(i)]!,
     growing: (i) => Math.round(((random.next() - 0.5) * 250 * i) / count),
   };
   return Int8Array.from({ length: count }, (_, i) => makers[style](i));
@@ -58,7 +87,7 @@ interface LayerShape {
 }
 
 /** What of a layer is not its shape; anything left out is random. */
-interface LayerNumbers {
+export interface LayerNumbers {
   readonly style?: WeightStyle;
   /** Real scale of the requantization, of the channel with the largest. */
   readonly factor?: number;
@@ -171,7 +200,7 @@ function anyWindow(random: Random): WindowChoice {
 }
 
 /** What of a layer's shape is not random. */
-interface FixedShape {
+export interface FixedShape {
   readonly depth?: number;
   readonly channels?: number;
   readonly rows?: number;
@@ -191,20 +220,19 @@ export function convolution(random: Random, fixed: LayerNumbers & FixedShape = {
   return weightedLayer(random, { op: 'conv2d', attrs, input, weights, axis: 0 }, numbers);
 }
 
-export function depthwise(random: Random, numbers: LayerNumbers = {}): Problem {
-  const depth = random.pick(depths);
+function squareWindow(random: Random, depth: number): WindowChoice {
+  const strides = random.pick([
+    [1, 1],
+    [2, 2],
+  ]);
+  const size = [random.integer(1, 6), random.integer(1, depth > 16 ? 14 : 60)] as const;
+  return { kernel: [3, 3], strides, dilations: [1, 1], size };
+}
+
+export function depthwise(random: Random, fixed: LayerNumbers & FixedShape = {}): Problem {
+  const { depth = random.pick(depths), window, ...numbers } = fixed;
   const small = random.next() < 0.6;
-  const choice: WindowChoice = small
-    ? {
-        kernel: [3, 3],
-        strides: random.pick([
-          [1, 1],
-          [2, 2],
-        ]),
-        dilations: [1, 1],
-        size: [random.integer(1, 6), random.integer(1, depth > 16 ? 14 : 60)],
-      }
-    : anyWindow(random);
+  const choice = window ?? (small ? squareWindow(random, depth) : anyWindow(random));
   const { input, attrs } = windowAttributes(
     random,
     depth > 33 ? 1 : random.pick([1, 1, 1, 2]),
@@ -253,9 +281,9 @@ export function addition(random: Random, repeated = false): Problem {
   };
 }
 
-export function pooling(random: Random): Problem {
+export function pooling(random: Random, window?: readonly [number, number]): Problem {
   const op = random.pick(['averagePool2d', 'maxPool2d']);
-  const filter = [random.integer(1, 5), random.integer(1, 5)];
+  const filter = window ?? [random.integer(1, 5), random.integer(1, 5)];
   const strides = random.pick([
     [1, 1],
     [2, 2],
