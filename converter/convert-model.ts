@@ -1,4 +1,5 @@
-import { type ArenaPeak, generateAot } from './codegen/aot.ts';
+import { generateAot } from './codegen/aot.ts';
+import type { ArenaPeak } from './codegen/plan-model-memory.ts';
 import { generateTflm } from './codegen/tflm.ts';
 import type { FloatBatch } from './evaluate/float.ts';
 import { writeTflite } from './formats/tflite/write.ts';

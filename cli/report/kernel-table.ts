@@ -1,4 +1,5 @@
-import type { AotLayer, ArenaPeak } from '../../converter/codegen/aot.ts';
+import type { AotLayer } from '../../converter/codegen/aot.ts';
+import type { ArenaPeak } from '../../converter/codegen/plan-model-memory.ts';
 import { formatCount, formatLayer } from './format.ts';
 import { renderTable } from './table.ts';
 

@@ -1,4 +1,4 @@
-import { assignStorage } from '../../converter/codegen/assign-storage.ts';
+import { assignStorage, type Placing } from '../../converter/codegen/assign-storage.ts';
 import { planMemory } from '../../converter/codegen/plan-memory.ts';
 import { isQuantized } from '../../converter/convert-model.ts';
 import { tensorOf } from '../../converter/ir/graph.ts';
@@ -67,6 +67,11 @@ function asInt8(graph: Graph): Graph {
   return { ...graph, values: new Map(values) };
 }
 
+/** Reshapes cost no memory; what kernels save beside that is known when they are chosen. */
+function placingOf({ op, inputs }: Node): Placing {
+  return op === 'reshape' ? { viewOf: inputs[0]!, from: 0 } : { inPlaceOf: [] };
+}
+
 function countOps(layers: readonly LayerSummary[]): GraphSummary['operators'] {
   const counts = new Map<string, number>();
   for (const { op } of layers) counts.set(op, (counts.get(op) ?? 0) + 1);
@@ -93,7 +98,8 @@ export function summarize(source: Graph): GraphSummary {
     macs: sum(layers.map((layer) => layer.macs)),
     parameters: sum(layers.map((layer) => layer.parameters)),
     weightsBytes: sum(constants.map(storedBytes)),
-    arenaBytes: planMemory(assignStorage(planned, () => ({ inPlaceOf: [] })).buffers, tensorAlignment).bytes,
+    arenaBytes: planMemory(assignStorage(planned, planned.nodes.map(placingOf)).buffers, tensorAlignment)
+      .bytes,
     layers,
   };
 }

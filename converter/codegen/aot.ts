@@ -1,11 +1,10 @@
 import { tensorOf } from '../ir/graph.ts';
-import { byteCount, elementCount } from '../ir/tensor.ts';
+import { byteCount } from '../ir/tensor.ts';
 import type { Graph, Node, Shape, TensorData } from '../ir/types.ts';
 import { atNode } from '../ops/at-node.ts';
 import { callOf } from '../ops/call-of.ts';
 import { opOf } from '../ops/index.ts';
 import type { KernelCall } from '../ops/integer/kernel-call.ts';
-import { assignStorage, type Placing, type Storage } from './assign-storage.ts';
 import { buildFiles } from './build-files.ts';
 import { constantArray, cTypeOf, identifier } from './c-text.ts';
 import type { KernelChoice, MachineKernel } from './choice/kernel.ts';
@@ -15,8 +14,22 @@ import { portableKernels } from './kernels/portable.ts';
 import { functionOperands, kernelsFor, type Machine } from './machine.ts';
 import { modelHeader } from './model-header.ts';
 import { modelSource } from './model-source.ts';
-import { overlapRule } from './overlap.ts';
-import { type Buffer, planMemory } from './plan-memory.ts';
+import {
+  type ArenaPeak,
+  type ArenaPlace,
+  copiesNothing,
+  keepsInputs,
+  type ModelMemory,
+  planModelMemory,
+  totalBytes,
+} from './plan-model-memory.ts';
+
+/** A memory of the board; the first is where a program's data are anyway, others need a section. */
+export interface AotRegion {
+  readonly bytes: number;
+  /** Section of the linker script that is put there. */
+  readonly section?: string;
+}
 
 export interface AotOptions {
   /** Stem of the files and prefix of the names; `model` when absent. */
@@ -30,6 +43,8 @@ export interface AotOptions {
   readonly optimize: 'speed' | 'size';
   /** Portable C99 when absent. */
   readonly machine?: Machine;
+  /** The board's memories for data, the preferred one first; one of any size when absent. */
+  readonly regions?: readonly AotRegion[];
   /** Texts of the kernel library's headers by file name. */
   readonly kernels: ReadonlyMap<string, string>;
 }
@@ -41,24 +56,19 @@ export interface AotLayer {
   readonly outShape: Shape;
   readonly macs: number;
   readonly weightsBytes: number;
-  /** Where the result stands in the arena. */
-  readonly arenaOffset: number;
+  /** Where the result stands. */
+  readonly place: ArenaPlace;
   readonly outputBytes: number;
   /** Form of each kernel, and why a faster one was declined. */
   readonly kernels: readonly Pick<KernelChoice, 'form' | 'declined'>[];
 }
 
-/** What is in memory during one layer; parts may overlap. */
-export interface ArenaPeak {
-  readonly layer: string;
-  /** Results by the layer that made them, inputs by their name, and the layer's scratch memory. */
-  readonly parts: readonly { readonly name: string; readonly bytes: number }[];
-}
-
 export interface AotModel {
   readonly files: ReadonlyMap<string, string>;
-  /** Exact size of the one static array that all tensors live in. */
+  /** Exact size of the static array that all tensors live in; of all such arrays where several memories are used. */
   readonly arenaBytes: number;
+  /** Size of each array: one for each memory, 0 for those that are not needed. */
+  readonly arenas: readonly number[];
   /** Constants in flash: weights, biases, multipliers, tables. */
   readonly weightsBytes: number;
   /** The layer during which most of the arena is in use, and by what; absent for a graph without layers. */
@@ -68,8 +78,8 @@ export interface AotModel {
   readonly layers: readonly AotLayer[];
 }
 
-/** Where a tensor is: a place in the arena, or a constant. */
-export type Place = { readonly offset: number } | { readonly constant: string };
+/** Where a tensor is: a place in an arena, or a constant. */
+export type Place = ArenaPlace | { readonly constant: string };
 
 export interface PlannedCall {
   readonly call: KernelCall;
@@ -96,16 +106,12 @@ export interface PlannedModel {
   readonly prefix: string;
   readonly layers: readonly PlannedLayer[];
   readonly constants: readonly PlannedConstant[];
-  readonly arenaBytes: number;
+  readonly memory: ModelMemory;
   readonly weightsBytes: number;
   readonly headers: readonly string[];
   /** Definitions of functions that kernels are given, each once. */
   readonly functions: readonly string[];
-  offsetOf(value: string): number;
 }
-
-/** Tensors start at multiples of this, so that words can be loaded from them. */
-const tensorAlignment = 4;
 
 const elementTypes = new Map([
   ['float32', 'float'],
@@ -146,56 +152,26 @@ function kernelCalls(graph: Graph, node: Node): readonly KernelCall[] {
 
 type Choices = ReadonlyMap<KernelCall, KernelChoice>;
 
-/** Where a node's result may stand, by the kernels of its calls. */
-function placingOf(
-  graph: Graph,
-  node: Node,
-  calls: readonly KernelCall[],
-  table: KernelTable,
-  choices: Choices,
-): Placing {
-  const formOf = (call: KernelCall) => choices.get(call)?.kernel ?? table.get(call.kernel);
-  const read = calls[0]?.args.filter((arg) => typeof arg === 'number') ?? [];
-  const [over] = read.map((position) => node.inputs[position]!);
-  const walk = calls.length === 1 ? formOf(calls[0]!)?.walk : undefined;
-  if (walk !== undefined && walk !== 'element' && over !== undefined) {
-    const { type } = tensorOf(graph, over);
-    const rule = overlapRule(calls[0]!, walk, byteCount(type) / elementCount(type.shape));
-    if (rule) return { over, rule };
-  }
-  const byElement = calls.every((call) => formOf(call)?.walk === 'element');
-  return { inPlaceOf: byElement ? read.map((position) => node.inputs[position]!) : [] };
-}
-
-interface Placement {
-  readonly offsets: ReadonlyMap<string, number>;
-  /** Where each layer's kernels have their scratch memory, by position. */
-  readonly scratch: ReadonlyMap<number, number>;
-}
-
 class Planner {
   readonly constants = new ConstantPool();
   readonly functions = new Map<string, string>();
   private readonly graph: Graph;
   private readonly table: KernelTable;
   private readonly choices: Choices;
-  private readonly offsets: ReadonlyMap<string, number>;
-  private readonly scratch: ReadonlyMap<number, number>;
+  private readonly memory: ModelMemory;
 
-  constructor(graph: Graph, table: KernelTable, choices: Choices, { offsets, scratch }: Placement) {
+  constructor(graph: Graph, table: KernelTable, choices: Choices, memory: ModelMemory) {
     this.graph = graph;
     this.table = table;
     this.choices = choices;
-    this.offsets = offsets;
-    this.scratch = scratch;
+    this.memory = memory;
   }
 
   layer(node: Node, index: number, calls: readonly KernelCall[]): PlannedLayer {
     const inputs = node.inputs.map((name) => tensorOf(this.graph, name).type);
     const outputs = node.outputs.map((name) => tensorOf(this.graph, name).type);
     const before = this.constants.bytes();
-    const moved = this.offsets.get(node.inputs[0]!) !== this.offsets.get(node.outputs[0]!);
-    const needed = node.op === 'reshape' && !moved ? [] : calls;
+    const needed = calls.filter((call) => !copiesNothing(node, call, this.memory.places));
     return {
       name: node.origin,
       op: node.op,
@@ -205,7 +181,7 @@ class Planner {
       macs: opOf(node.op).macs?.(inputs, outputs, node.attrs) ?? 0,
       calls: needed.map((call) => this.call(node, index, call)),
       weightsBytes: this.constants.bytes() - before,
-      arenaOffset: this.offsets.get(node.outputs[0]!)!,
+      place: this.memory.places.get(node.outputs[0]!)!,
       outputBytes: byteCount(outputs[0]!),
       kernels: needed.flatMap((call) => this.choices.get(call) ?? []),
     };
@@ -226,7 +202,7 @@ class Planner {
     const operands = [
       ...inputs,
       ...(stream ? [constant('const int32_t', this.constants.add(`tml_w_${index}_stream`, stream))] : []),
-      ...(scratchBytes ? [{ type: 'uint32_t', place: { offset: this.scratch.get(index)! } }] : []),
+      ...(scratchBytes ? [{ type: 'uint32_t', place: this.memory.scratch.get(index)! }] : []),
       ...functionOperands(chosen).map(({ type, name }) => constant(type, name)),
       this.result(node, index),
     ];
@@ -254,62 +230,10 @@ class Planner {
     const { type, data } = tensorOf(this.graph, name);
     const element = elementTypes.get(type.dtype);
     if (element === undefined) throw cannotGenerate(node.origin, node.op, type.dtype);
-    if (!data) return { type: `const ${element}`, place: { offset: this.offsets.get(name)! } };
+    if (!data) return { type: `const ${element}`, place: this.memory.places.get(name)! };
     const constant = this.constants.add(`tml_w_${index}_input${node.inputs.indexOf(name)}`, data);
     return { type: `const ${element}`, place: { constant } };
   }
-}
-
-/** Whether nothing but the inputs themselves is ever put where they stand. */
-function keepsInputs(graph: Graph, offsets: ReadonlyMap<string, number>): boolean {
-  const span = (name: string) => {
-    const start = offsets.get(name)!;
-    return [start, start + byteCount(tensorOf(graph, name).type)] as const;
-  };
-  const views = new Set(graph.inputs.map((port) => port.value));
-  for (const node of graph.nodes)
-    if (node.op === 'reshape' && views.has(node.inputs[0]!)) views.add(node.outputs[0]!);
-  const inputs = graph.inputs.map((port) => span(port.value));
-  return graph.nodes.every((node) => {
-    if (views.has(node.outputs[0]!)) return true;
-    const [start, end] = span(node.outputs[0]!);
-    return inputs.every(([from, to]) => end <= from || to <= start);
-  });
-}
-
-/** Scratch memory of each layer that needs some, in use during that layer only. */
-function scratchBuffers(
-  graph: Graph,
-  calls: ReadonlyMap<Node, readonly KernelCall[]>,
-  choices: Choices,
-): Buffer[] {
-  return graph.nodes.flatMap((node, step) => {
-    const sizes = calls.get(node)!.map((call) => choices.get(call)?.kernel?.scratchBytes ?? 0);
-    const bytes = Math.max(0, ...sizes);
-    return bytes > 0 ? [{ bytes, first: step, last: step }] : [];
-  });
-}
-
-/** What is alive in a step; a piece of memory that several layers use in turn is named after the last one before it. */
-function peakOf(
-  graph: Graph,
-  { buffers, bufferOf }: Storage,
-  scratch: readonly Buffer[],
-  peakStep: number,
-): ArenaPeak | undefined {
-  const step = Math.max(0, peakStep);
-  const layer = graph.nodes[step]?.origin;
-  if (layer === undefined) return undefined;
-  const isAlive = ({ first, last }: Buffer) => first <= step && step <= last;
-  const owners = new Map<number, string>();
-  for (const port of graph.inputs) owners.set(bufferOf.get(port.value)!, port.name);
-  for (const node of graph.nodes.slice(0, step + 1))
-    for (const name of node.outputs) owners.set(bufferOf.get(name)!, node.origin);
-  const parts = buffers.flatMap((buffer, i) =>
-    isAlive(buffer) ? [{ name: owners.get(i) ?? '', bytes: buffer.bytes }] : [],
-  );
-  const scratchParts = scratch.filter(isAlive).map(({ bytes }) => ({ name: 'scratch memory', bytes }));
-  return { layer, parts: [...parts, ...scratchParts] };
 }
 
 /** The headers and those that they include, with their texts. */
@@ -336,7 +260,7 @@ function requireComputedOutputs(graph: Graph): void {
 
 /**
  * C99 for one graph: `<name>.c`, `<name>.h`, the kernel headers they use, and build files for CMake and PlatformIO. No heap, no recursion, one static arena
- * of exactly the size that the plan needs; the same graph and options give the same bytes. Throws TinymlError for a
+ * (one for each memory that is needed) of exactly the size that the plan needs; the same graph and options give the same bytes. Throws TinymlError for a
  * node without a kernel.
  */
 export function generateAot(graph: Graph, options: AotOptions): AotModel {
@@ -344,26 +268,25 @@ export function generateAot(graph: Graph, options: AotOptions): AotModel {
   const table = portableKernels;
   const calls = new Map(graph.nodes.map((node) => [node, kernelCalls(graph, node)]));
   const choices = kernelsFor(options.machine ?? 'any', [...calls.values()].flat());
-  const storage = assignStorage(graph, (node) => placingOf(graph, node, calls.get(node)!, table, choices));
-  const scratch = scratchBuffers(graph, calls, choices);
-  const plan = planMemory([...storage.buffers, ...scratch], tensorAlignment, storage.overlaps);
-  const offsets = new Map([...storage.bufferOf].map(([name, buffer]) => [name, plan.offsets[buffer]!]));
-  const planner = new Planner(graph, table, choices, {
-    offsets,
-    scratch: new Map(scratch.map(({ first }, i) => [first, plan.offsets[storage.buffers.length + i]!])),
-  });
+  const memory = planModelMemory(
+    graph,
+    calls,
+    (call) => choices.get(call)?.kernel ?? table.get(call.kernel),
+    options.regions?.map(({ bytes }) => bytes),
+  );
+  const planner = new Planner(graph, table, choices, memory);
   const layers = graph.nodes.map((node, index) => planner.layer(node, index, calls.get(node)!));
+  const written = new Set(graph.nodes.filter((_, i) => layers[i]!.calls.length > 0));
   const used = new Set(layers.flatMap((layer) => layer.calls.map(({ header }) => header)));
   const model: PlannedModel = {
     graph,
     prefix: identifier(options.name ?? 'model', 'model'),
     layers,
     constants: planner.constants.list,
-    arenaBytes: plan.bytes,
+    memory,
     weightsBytes: planner.constants.bytes(),
     headers: [...used].sort(),
     functions: [...planner.functions.values()],
-    offsetOf: (value) => offsets.get(value)!,
   };
   return {
     files: new Map([
@@ -372,10 +295,11 @@ export function generateAot(graph: Graph, options: AotOptions): AotModel {
       ...headerTexts(['tml_model.h', 'tml_quantize.h', ...model.headers], options.kernels),
       ...buildFiles(model.prefix, options.toolVersion),
     ]),
-    arenaBytes: plan.bytes,
+    arenaBytes: totalBytes(memory),
+    arenas: memory.arenas,
     weightsBytes: model.weightsBytes,
-    peak: peakOf(graph, storage, scratch, plan.peakStep),
-    inputKept: keepsInputs(graph, offsets),
+    peak: memory.peak,
+    inputKept: keepsInputs(graph, memory.places, written),
     layers: layers.map(({ calls: _calls, dtype: _dtype, ...layer }) => layer),
   };
 }

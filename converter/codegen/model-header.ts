@@ -81,9 +81,21 @@ function usage({ prefix, graph }: PlannedModel): string {
  * The input may share its memory with later tensors: write it before every ${prefix}_invoke(). */`;
 }
 
+function arenaSizes({ prefix, memory }: PlannedModel): string[] {
+  const [main, ...others] = memory.arenas.map((bytes, arena) => ({ bytes, arena }));
+  const upper = prefix.toUpperCase();
+  const all = others.every(({ bytes }) => bytes === 0) ? 'all tensors' : 'most tensors';
+  return [
+    `#define ${upper}_ARENA_BYTES ${Math.max(1, main!.bytes)} /* RAM for ${all}, a static array of the model's own */`,
+    ...others
+      .filter(({ bytes }) => bytes > 0)
+      .map(({ bytes, arena }) => `#define ${upper}_ARENA_${arena}_BYTES ${bytes} /* in another memory */`),
+  ];
+}
+
 /** The text of `<prefix>.h`. */
 export function modelHeader(model: PlannedModel, options: AotOptions): string {
-  const { prefix, graph, arenaBytes, weightsBytes } = model;
+  const { prefix, graph, weightsBytes } = model;
   const upper = prefix.toUpperCase();
   return [
     banner(options),
@@ -95,7 +107,7 @@ export function modelHeader(model: PlannedModel, options: AotOptions): string {
     '',
     usage(model),
     '',
-    `#define ${upper}_ARENA_BYTES ${Math.max(1, arenaBytes)} /* RAM for all tensors, a static array of the model's own */`,
+    ...arenaSizes(model),
     `#define ${upper}_WEIGHTS_BYTES ${weightsBytes} /* constants in flash */`,
     `#define ${upper}_LAYER_COUNT ${model.layers.length}`,
     '',

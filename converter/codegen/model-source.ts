@@ -4,10 +4,26 @@ import type { Port } from '../ir/types.ts';
 import type { AotOptions, Place, PlannedCall, PlannedLayer, PlannedModel } from './aot.ts';
 import { banner } from './banner.ts';
 import { commentText, structInitialiser } from './c-text.ts';
+import { type ArenaPlace, totalBytes } from './plan-model-memory.ts';
+
+const arenaName = (arena: number) => (arena === 0 ? 'tml_arena' : `tml_arena_${arena}`);
+const address = ({ arena, offset }: ArenaPlace) => `${arenaName(arena)} + ${offset}`;
 
 function placeText(type: string, place: Place): string {
   if ('constant' in place) return place.constant;
-  return `(${type} *)(void *)(tml_arena + ${place.offset})`;
+  return `(${type} *)(void *)(${address(place)})`;
+}
+
+/** An array in each memory that the model needs, the first of them where a program's data are anyway. */
+function arenaTexts({ prefix, memory }: PlannedModel, { regions = [] }: AotOptions): string[] {
+  const upper = prefix.toUpperCase();
+  return memory.arenas.flatMap((bytes, arena) => {
+    if (arena > 0 && bytes === 0) return [];
+    const size = arena === 0 ? `${upper}_ARENA_BYTES` : `${upper}_ARENA_${arena}_BYTES`;
+    const section = regions[arena]?.section;
+    const attribute = section === undefined ? '' : ` __attribute__((section("${section}")))`;
+    return [`static uint8_t ${arenaName(arena)}[${size}] TML_ALIGN(16)${attribute};`];
+  });
 }
 
 function callText({ call, struct, operands }: PlannedCall, step: string, shared: boolean): string {
@@ -29,7 +45,7 @@ function layerComment({ name, op, inShape, outShape, macs }: PlannedLayer, index
 
 function layerText(layer: PlannedLayer, index: number, shared: boolean): string {
   const note =
-    layer.calls.length === 0 ? '\t/* the same bytes under another shape */\n' : bodyText(layer.calls, shared);
+    layer.calls.length === 0 ? '\t/* the result is in its place already */\n' : bodyText(layer.calls, shared);
   return `${layerComment(layer, index)}\nstatic void layer_${index}(void)\n{\n${note}}\n`;
 }
 
@@ -65,14 +81,14 @@ function tensorTable(model: PlannedModel, name: string, ports: readonly Port[]):
   const rows = ports.map(({ value }) => {
     const { type } = tensorOf(model.graph, value);
     const code = typeCodes.get(type.dtype) ?? 'TML_TYPE_UINT8';
-    return `\t{tml_arena + ${model.offsetOf(value)}, ${byteCount(type)}, ${code}},`;
+    return `\t{${address(model.memory.places.get(value)!)}, ${byteCount(type)}, ${code}},`;
   });
   return `static const struct tml_tensor ${name}[] = {\n${rows.join('\n')}\n};\n`;
 }
 
 function layerTable(layers: readonly PlannedLayer[]): string {
   const rows = layers.map(
-    (layer, index) => `\t{layer_${index}, tml_arena + ${layer.arenaOffset}, ${layer.outputBytes}},`,
+    (layer, index) => `\t{layer_${index}, ${address(layer.place)}, ${layer.outputBytes}},`,
   );
   return `static const struct tml_layer layers[] = {\n${rows.join('\n')}\n};\n`;
 }
@@ -82,7 +98,7 @@ function hashBytes(hash: string): string {
   return `{${bytes.map((byte) => `0x${byte}`).join(', ')}}`;
 }
 
-function accessors({ graph, prefix, offsetOf }: PlannedModel): string {
+function accessors({ graph, prefix, memory }: PlannedModel): string {
   const types = new Map([
     ['float32', 'float'],
     ['int8', 'int8_t'],
@@ -92,7 +108,7 @@ function accessors({ graph, prefix, offsetOf }: PlannedModel): string {
   ]);
   const accessor = (kind: string, qualifier: string) => (port: Port, i: number) => {
     const type = `${qualifier}${types.get(tensorOf(graph, port.value).type.dtype) ?? 'uint8_t'}`;
-    return `${type} *${prefix}_${kind}_${i}(void)\n{\n\treturn (${type} *)(void *)(tml_arena + ${offsetOf(port.value)});\n}\n`;
+    return `${type} *${prefix}_${kind}_${i}(void)\n{\n\treturn (${type} *)(void *)(${address(memory.places.get(port.value)!)});\n}\n`;
   };
   return [
     ...graph.inputs.map(accessor('input', '')),
@@ -100,7 +116,7 @@ function accessors({ graph, prefix, offsetOf }: PlannedModel): string {
   ].join('\n');
 }
 
-function modelTable({ graph, prefix, layers, arenaBytes, weightsBytes }: PlannedModel, hash: string): string {
+function modelTable({ graph, prefix, layers, memory, weightsBytes }: PlannedModel, hash: string): string {
   return `const struct tml_model ${prefix}_info = {
 	.hash = ${hashBytes(hash)},
 	.inputs = inputs,
@@ -109,7 +125,7 @@ function modelTable({ graph, prefix, layers, arenaBytes, weightsBytes }: Planned
 	.input_count = ${graph.inputs.length},
 	.output_count = ${graph.outputs.length},
 	.layer_count = ${layers.length},
-	.arena_bytes = ${arenaBytes},
+	.arena_bytes = ${totalBytes(memory)},
 	.weights_bytes = ${weightsBytes},
 	.init = ${prefix}_init,
 	.invoke = ${prefix}_invoke,
@@ -128,14 +144,13 @@ function entryPoints({ prefix, layers }: PlannedModel): string {
 /** The text of `<prefix>.c`. */
 export function modelSource(model: PlannedModel, options: AotOptions): string {
   const shared = options.optimize === 'size';
-  const upper = model.prefix.toUpperCase();
   return [
     banner(options),
     [`"${model.prefix}.h"`, ...model.headers.map((header) => `"${header}"`)]
       .map((name) => `#include ${name}`)
       .join('\n'),
     '',
-    `static uint8_t tml_arena[${upper}_ARENA_BYTES] TML_ALIGN(16);`,
+    ...arenaTexts(model, options),
     '',
     ...model.constants.map(({ text }) => text),
     ...model.functions,

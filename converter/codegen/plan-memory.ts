@@ -31,13 +31,13 @@ export interface MemoryPlan {
 
 export const roundUp = (bytes: number, alignment: number) => Math.ceil(bytes / alignment) * alignment;
 
-interface Peak {
+export interface Peak {
   readonly bytes: number;
   readonly step: number;
 }
 
 /** The step with the most live bytes: a sweep over the steps where lives begin and end. */
-function peakOf(buffers: readonly Buffer[], overlaps: readonly Overlap[], alignment: number): Peak {
+export function peakOf(buffers: readonly Buffer[], overlaps: readonly Overlap[], alignment: number): Peak {
   const change = new Map<number, number>();
   const alive = (first: number, last: number, bytes: number) => {
     change.set(first, (change.get(first) ?? 0) + bytes);

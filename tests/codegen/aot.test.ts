@@ -67,7 +67,7 @@ describe('memory of a generated model', () => {
     const model = generate(graph);
     expect(model.arenaBytes).toBe(128);
     expect(model.inputKept).toBe(false);
-    expect(new Set(model.layers.map(({ arenaOffset }) => arenaOffset))).toEqual(new Set([0]));
+    expect(new Set(model.layers.map(({ place }) => place.offset))).toEqual(new Set([0]));
   });
 
   it.skipIf(!hasHostCompiler())('keeps a value that is read again later (skipped without gcc)', () => {
