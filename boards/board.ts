@@ -4,12 +4,15 @@ import type { Rv32VirtBoardFile, Rv32VirtChipFile, Stm32f4BoardFile, Stm32f4Chip
 interface Memories {
   /** Flash as it is erased: sectors in address order, sizes in bytes. */
   readonly flash: { readonly origin: number; readonly bytes: number; readonly sectors: readonly number[] };
-  /** `use` is `data` for the one region that programs of ours take. */
+  /**
+   * `use` is `data` for the one region that programs of ours take, and `arena` for those where a model's working
+   * memory goes on when that one is full.
+   */
   readonly ram: readonly {
     readonly name: string;
     readonly origin: number;
     readonly bytes: number;
-    readonly use: 'data' | 'none';
+    readonly use: 'data' | 'arena' | 'none';
   }[];
 }
 
@@ -55,6 +58,11 @@ export function dataRam(chip: Chip): Chip['ram'][number] {
   return region;
 }
 
+/** RAM for what of an arena has no room beside a program's data. QEMU's machines have the main memory only. */
+export function arenaRam({ chip, emulator }: Board): Chip['ram'] {
+  return emulator ? [] : chip.ram.filter(({ use }) => use === 'arena');
+}
+
 function stm32f4Facts({ chip, serial, clock, emulator, led }: Stm32f4Board) {
   return {
     family: chip.family,
@@ -89,6 +97,7 @@ export function firmwareFacts(board: Board) {
     id: board.id,
     flash: { origin: flash.origin, bytes: flash.bytes },
     ram: { origin: ram.origin, bytes: ram.bytes },
+    arenaRam: arenaRam(board).map(({ name, origin, bytes }) => ({ name, origin, bytes })),
   };
   return board.family === 'stm32f4'
     ? { ...memories, ...stm32f4Facts(board) }

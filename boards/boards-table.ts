@@ -12,10 +12,12 @@ function clockText({ clock, chip }: Stm32f4Board): string {
 }
 
 function ramText(board: Board): string {
-  const unused = board.chip.ram.filter(({ use }) => use === 'none');
-  const rest = unused.map(
-    ({ name, bytes }) => `, and ${bytes / KIB} KiB of ${name.toUpperCase()} that stays free`,
-  );
+  const others = board.chip.ram.filter(({ use }) => use !== 'data');
+  const rest = others.map(({ name, bytes, use }) => {
+    const isUsed = use === 'arena' && !board.emulator;
+    const what = isUsed ? "for what of a model's arena does not fit there" : 'that stays free';
+    return `, and ${bytes / KIB} KiB of ${name.toUpperCase()} ${what}`;
+  });
   return `${dataRam(board.chip).bytes / KIB} KiB${rest.join('')}`;
 }
 

@@ -6,6 +6,7 @@ import { unknownBoard } from './errors.ts';
 import { parseBoard, parseChip } from './parse.ts';
 
 export {
+  arenaRam,
   type Board,
   type Chip,
   dataRam,

@@ -39,7 +39,7 @@ const chipFields = {
     sectors: z.array(z.strictObject({ count: z.number().int().min(1).max(64), kib })).min(1),
   }),
   ram: z.array(
-    z.strictObject({ name: identifier, origin: hexNumber(8), kib, use: z.enum(['data', 'none']) }),
+    z.strictObject({ name: identifier, origin: hexNumber(8), kib, use: z.enum(['data', 'arena', 'none']) }),
   ),
   sources: z.strictObject({ datasheet: words(40), referenceManual: words(40) }),
 };

@@ -11,14 +11,19 @@ export interface ImageSizes {
   /** Flash: other constants, and the start values of variables. */
   readonly other: number;
   readonly ram: {
-    /** The model's working memory, symbol `tml_arena`. */
+    /** The model's working memory, symbols `tml_arena`, `tml_arena_1` and so on. */
     readonly arena: number;
+    /** How much of it is in memories of its own. */
+    readonly elsewhere: readonly { readonly name: string; readonly bytes: number }[];
     /** Variables beside the arena. */
     readonly static: number;
     /** Reserved for the stack. */
     readonly stack: number;
   };
 }
+
+/** What sections for arenas in further memories are named after (render/linker-script.ts). */
+const ARENA_SECTION = '.arena_';
 
 const total = (items: readonly { bytes: number }[]) => items.reduce((sum, { bytes }) => sum + bytes, 0);
 
@@ -40,13 +45,16 @@ export function elfSizes(bytes: Uint8Array): ImageSizes {
   const weights = objectBytes(elf, (name) => name.startsWith('tml_w_'));
   const code = total(allocated.filter(({ loaded, executable }) => loaded && executable));
   const stack = total(allocated.filter(({ name }) => name === '.stack'));
-  const arena = objectBytes(elf, (name) => name === 'tml_arena');
+  const arena = objectBytes(elf, (name) => /^tml_arena(_\d+)?$/.test(name));
   const variables = total(allocated.filter(({ name, writable }) => writable && name !== '.stack'));
+  const elsewhere = allocated
+    .filter(({ name, bytes: size }) => name.startsWith(ARENA_SECTION) && size > 0)
+    .map(({ name, bytes: size }) => ({ name: name.slice(ARENA_SECTION.length), bytes: size }));
   return {
     image,
     weights,
     code,
     other: image - weights - code,
-    ram: { arena, static: variables - arena, stack },
+    ram: { arena, elsewhere, static: variables - arena, stack },
   };
 }

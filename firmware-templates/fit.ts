@@ -14,24 +14,41 @@ const FIRMWARE: Readonly<Record<BoardFacts['family'], { readonly flash: number; 
   'rv32-virt': { flash: 3_000, ram: 1_130 },
 };
 const RAM_PER_LAYER = 8;
+/** Builds take less than so much beyond what is foreseen (tests compare it). */
+const RAM_UNFORESEEN = 160;
+
+type Memories = Pick<BoardFacts, 'family' | 'flash' | 'ram' | 'arenaRam'>;
+const bytesOf = (memories: readonly { readonly bytes: number }[]) =>
+  memories.reduce((sum, { bytes }) => sum + bytes, 0);
+
+function besideArena({ family }: Memories, needs: Pick<ModelNeeds, 'layers' | 'stackBytes'>): number {
+  return needs.stackBytes + FIRMWARE[family].ram + needs.layers * RAM_PER_LAYER;
+}
+
+/** Bytes of `ram` that a build surely leaves for an arena. */
+export function arenaRoom(board: Memories, needs: Pick<ModelNeeds, 'layers' | 'stackBytes'>): number {
+  return Math.max(0, board.ram.bytes - besideArena(board, needs) - RAM_UNFORESEEN);
+}
 
 /**
  * Bytes by which a model is at least too big for a board, 0 where it fits. The model's code is not counted, so
  * that a model that fits here may still fail to link; `linkOverflow` then tells the exact excess.
  */
-export function memoryShortage(board: Pick<BoardFacts, 'family' | 'flash' | 'ram'>, needs: ModelNeeds) {
-  const firmware = FIRMWARE[board.family];
-  const flash = needs.weightsBytes + firmware.flash;
-  const ram = needs.arenaBytes + needs.stackBytes + firmware.ram + needs.layers * RAM_PER_LAYER;
-  return { flash: Math.max(0, flash - board.flash.bytes), ram: Math.max(0, ram - board.ram.bytes) };
+export function memoryShortage(board: Memories, needs: ModelNeeds) {
+  const flash = needs.weightsBytes + FIRMWARE[board.family].flash;
+  const ram = needs.arenaBytes + besideArena(board, needs);
+  const rooms = board.ram.bytes + bytesOf(board.arenaRam);
+  return { flash: Math.max(0, flash - board.flash.bytes), ram: Math.max(0, ram - rooms) };
 }
 
 /** Bytes over per memory, from what GNU ld wrote in the C locale; undefined when it failed for another reason. */
 export function linkOverflow(linkerOutput: string): { flash: number; ram: number } | undefined {
   const over = { flash: 0, ram: 0 };
-  for (const [, region, bytes] of linkerOutput.matchAll(/region `(FLASH|RAM)' overflowed by (\d+) bytes/g)) {
+  for (const [, region, bytes] of linkerOutput.matchAll(
+    /region `(FLASH|RAM\w*)' overflowed by (\d+) bytes/g,
+  )) {
     if (region === 'FLASH') over.flash = Number(bytes);
-    else over.ram = Number(bytes);
+    else over.ram += Number(bytes);
   }
   return over.flash + over.ram > 0 ? over : undefined;
 }

@@ -1,12 +1,13 @@
 import { cmakeLists, makefile, objectOf } from './render/build-files.ts';
 import { configHeader, type Define, plainText } from './render/config-header.ts';
 import type { BoardFacts, ModelFacts, SourceFile } from './render/facts.ts';
-import { linkerScript } from './render/linker-script.ts';
+import { arenaSection, linkerScript } from './render/linker-script.ts';
 import { rv32VirtDefines } from './render/rv32-virt-config.ts';
 import { stm32f4Defines } from './render/stm32f4-config.ts';
 import { toolchainOf } from './render/toolchain.ts';
 
 export type { BoardFacts, ModelFacts, SourceFile } from './render/facts.ts';
+export { arenaSection };
 
 /** A program to run in the folder that the plan's files were written to, without a shell. */
 export interface ToolRun {

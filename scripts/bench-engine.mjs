@@ -1,18 +1,23 @@
 // Instructions, flash and arena of the engine on the emulated boards, beside TensorFlow Lite Micro and the targets.
-// usage: npm run bench:engine [-- --write]
+// usage: npm run bench:engine [-- --write] [--only NETWORK] [--record FILE]
 // The figures are exact and repeatable. Exit code 3 when one grew by more than 1 % against scripts/engine-recorded.json;
-// --write records what was measured. Another compiler makes other code: then nothing is compared, and it says so.
+// --write records what was measured; --record names another file than that one. Another compiler makes other code: then nothing is compared, and it says so.
 // Without the shared models it measures the example network only.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { baselines, count, hasNetworks, markdownTable, measure, ratio, subjects } from './engine.mjs';
 import { root } from './setup.mjs';
 
-const recordFile = join(root, 'scripts', 'engine-recorded.json');
+const { values: options } = parseArgs({
+  options: { write: { type: 'boolean' }, only: { type: 'string' }, record: { type: 'string' } },
+});
+const recordFile = options.record ?? join(root, 'scripts', 'engine-recorded.json');
+const chosen = subjects.filter(({ name }) => options.only === undefined || name === options.only);
 const recorded = JSON.parse(readFileSync(recordFile, 'utf8'));
 const tolerance = 0.01;
-const columns = ['instructions', 'flash', 'arena'];
+const columns = ['instructions', 'init', 'flash', 'arena'];
 const cases = [
   { board: 'virtual-stm32f405', optimize: 'speed', compiler: 'arm-none-eabi-gcc' },
   { board: 'virtual-stm32f405', optimize: 'size', compiler: 'arm-none-eabi-gcc' },
@@ -25,7 +30,7 @@ const keyOf = ({ board, optimize }, name) => `${board} ${optimize} ${name}`;
 
 /** How a figure stands to the recorded one; small is good. */
 function change(measured, known) {
-  const grown = measured / known - 1;
+  const grown = measured / Math.max(1, known) - 1;
   if (Math.abs(grown) <= tolerance) return undefined;
   return `${grown > 0 ? 'WORSE' : 'better'} by ${Math.abs(100 * grown).toFixed(1)} %`;
 }
@@ -37,7 +42,7 @@ function verdict({ compiler }, key, measured) {
     return `not compared: recorded with ${compiler} ${recorded.compilers[compiler]}`;
   }
   const changes = columns.flatMap((column) => {
-    const text = change(measured[column], known[column]);
+    const text = change(measured[column], known[column] ?? measured[column]);
     return text ? [`${column} ${text}`] : [];
   });
   worse.push(...changes.filter((text) => text.includes('WORSE')).map((text) => `${key}: ${text}`));
@@ -59,7 +64,7 @@ function row(one, subject) {
   const key = keyOf(one, name);
   figures[key] = Object.fromEntries(columns.map((column) => [column, measured[column]]));
   const theirs = baselines[one.board][name] ?? {};
-  const cells = columns.flatMap((column) => [
+  const cells = ['instructions', 'flash', 'arena'].flatMap((column) => [
     count(measured[column]),
     ratio(measured[column], theirs[column]),
   ]);
@@ -70,6 +75,7 @@ function row(one, subject) {
     name,
     ...instructions,
     ...goals,
+    count(measured.init),
     ...flash,
     memory[0],
     ...arena,
@@ -79,7 +85,7 @@ function row(one, subject) {
 }
 
 const head = [
-  ...['network', 'instructions', 'of TFLM', 'target', 'stretch'],
+  ...['network', 'instructions', 'of TFLM', 'target', 'stretch', 'start-up'],
   ...['flash', 'of TFLM', 'target', 'arena', 'of TFLM', 'target', 'recorded'],
 ];
 for (const one of cases) {
@@ -87,13 +93,13 @@ for (const one of cases) {
   console.log(
     markdownTable(
       head,
-      subjects.map((subject) => row(one, subject)),
+      chosen.map((subject) => row(one, subject)),
     ),
   );
 }
 if (!hasNetworks)
   console.log('\nthe MLPerf Tiny networks are not beside this checkout: example network only');
-if (process.argv.includes('--write')) {
+if (options.write) {
   writeFileSync(
     recordFile,
     `${JSON.stringify({ compilers, figures: { ...recorded.figures, ...figures } }, null, 2)}\n`,

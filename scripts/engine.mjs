@@ -30,13 +30,13 @@ export function call(args) {
   return stdout;
 }
 
-/** One inference on an emulated board: exact instructions, bytes of image and arena. */
+/** One inference on an emulated board: exact instructions, also those of the model's initialization, bytes of image and arena. */
 export function measure({ args }, board, optimize, extra = []) {
   const flags = ['--board', board, '--optimize', optimize, '--runs', '1', '--json', ...extra];
   const report = JSON.parse(call(['bench', ...args, ...flags]));
-  const { instructions, flash, ram, layers } = report;
+  const { instructions, initInstructions: init, flash, ram, layers } = report;
   const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
-  return { report, instructions, macs, flash: flash.image, arena: ram.arena };
+  return { report, instructions, init, macs, flash: flash.image, arena: ram.arena };
 }
 
 export const count = (value) => value.toLocaleString('en-US');

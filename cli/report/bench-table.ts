@@ -20,7 +20,7 @@ function latencyPairs({ latencyUs, modelled, runs, instructions, cycles }: Bench
   ];
 }
 
-function memoryPairs({ flash, ram, initUs }: BenchReport): Pair[] {
+function memoryPairs({ flash, ram, initUs, initInstructions }: BenchReport): Pair[] {
   const split =
     flash &&
     `weights ${formatBytes(flash.weights)}, code ${formatBytes(flash.code)}, rest ${formatBytes(flash.other)}`;
@@ -31,7 +31,12 @@ function memoryPairs({ flash, ram, initUs }: BenchReport): Pair[] {
       'RAM',
       `${formatBytes(used)} (arena ${formatBytes(ram.arena)}, static ${formatBytes(ram.static)}, stack used ${formatBytes(ram.stackUsed)})`,
     ],
-    ['start-up', formatMicroseconds(initUs)],
+    [
+      'start-up',
+      initInstructions === null
+        ? formatMicroseconds(initUs)
+        : `${formatCount(initInstructions)} instructions`,
+    ],
   ];
 }
 

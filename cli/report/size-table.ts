@@ -7,15 +7,20 @@ export function renderSizes(sizes: ImageSizes, flashBytes: number, ramBytes: num
   const { arena, static: variables, stack } = sizes.ram;
   const share = (part: number, whole: number) =>
     `${((100 * part) / whole).toFixed(1)} % of ${formatBytes(whole)}`;
-  const ram = arena + variables + stack;
+  const { elsewhere } = sizes.ram;
+  const moved = elsewhere.reduce((sum, { bytes }) => sum + bytes, 0);
+  const ram = arena - moved + variables + stack;
   return renderPairs([
     ['flash', `${formatBytes(sizes.image)} (${share(sizes.image, flashBytes)})`],
     ['  weights', formatBytes(sizes.weights)],
     ['  code', formatBytes(sizes.code)],
     ['  other', formatBytes(sizes.other)],
     ['RAM', `${formatBytes(ram)} (${share(ram, ramBytes)})`],
-    ['  arena', formatBytes(arena)],
+    ['  arena', formatBytes(arena - moved)],
     ['  static', formatBytes(variables)],
     ['  stack, reserved', formatBytes(stack)],
+    ...elsewhere.map(
+      ({ name, bytes }) => [name.toUpperCase(), `${formatBytes(bytes)} of the arena`] as const,
+    ),
   ]);
 }

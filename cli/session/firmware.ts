@@ -3,13 +3,14 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Board, firmwareFacts } from '../../boards/load.ts';
-import { type AotModel, generateAot } from '../../converter/codegen/aot.ts';
+import { type AotModel, type AotRegion, generateAot } from '../../converter/codegen/aot.ts';
 import { machineOf } from '../../converter/codegen/machine.ts';
 import type { ConvertedModel } from '../../converter/convert-model.ts';
 import type { Graph } from '../../converter/ir/types.ts';
 import { elfSizes, type ImageSizes } from '../../firmware-templates/elf-sizes.ts';
-import { linkOverflow } from '../../firmware-templates/fit.ts';
+import { arenaRoom, linkOverflow } from '../../firmware-templates/fit.ts';
 import {
+  arenaSection,
   type FirmwarePlan,
   firmwareTemplates,
   renderFirmware,
@@ -52,17 +53,28 @@ export function firmwareModelOf(
   return { name, graph, tflite, sources: new Map(sources), weightsBytes, arenaBytes, layers, optimize };
 }
 
+/** The board's memories for the arena; none where there is only one, which the linker then checks. */
+function regionsOf(board: Board, graph: Graph): readonly AotRegion[] | undefined {
+  const facts = firmwareFacts(board);
+  if (facts.arenaRam.length === 0) return undefined;
+  const room = arenaRoom(facts, { layers: graph.nodes.length, stackBytes });
+  const others = facts.arenaRam.map((memory) => ({ bytes: memory.bytes, section: arenaSection(memory) }));
+  return [{ bytes: room }, ...others];
+}
+
 /** C with the kernels of the board's core for an int8 or float graph; portable C where there are none for it. */
 export function generateForBoard(
   board: Board,
   { graph, tflite, optimize }: Pick<FirmwareModel, 'graph' | 'tflite' | 'optimize'>,
 ): AotModel {
+  const regions = regionsOf(board, graph);
   return generateAot(graph, {
     toolVersion: packageVersion(),
     command: `tinyml build --board ${board.id}`,
     modelHash: createHash('sha256').update(tflite).digest('hex'),
     optimize,
     machine: machineOf(board.chip.cpu),
+    ...(regions ? { regions } : {}),
     kernels: readKernels(),
   });
 }

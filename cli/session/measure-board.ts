@@ -29,6 +29,8 @@ export interface BenchReport {
   readonly flash: Pick<ImageSizes, 'image' | 'weights' | 'code' | 'other'> | null;
   readonly ram: { readonly arena: number; readonly static: number; readonly stackUsed: number };
   readonly initUs: number;
+  /** Of the model's initialization, where the board counts instructions. */
+  readonly initInstructions: number | null;
   readonly layers: readonly LayerBench[];
 }
 
@@ -93,6 +95,7 @@ export async function measureBoard(
     flash: options.sizes ? flashOf(options.sizes) : null,
     ram: { arena: memory.arena, static: memory.static, stackUsed: memory.stackUsed },
     initUs: toUs(memory.initTicks),
+    initInstructions: tickUnit === 'instruction' ? memory.initTicks : null,
     layers: layerTicks.map((one, i) => {
       const { name = `layer ${i}`, op = '', macs = 0 } = subject.layers[i] ?? {};
       return { name, op, macs, us: toUs(one), instructions: tickUnit === 'instruction' ? one : null };

@@ -12,10 +12,18 @@ export interface MemoryRegion {
 
 export type UartName = 'usart1' | 'usart2' | 'usart3' | 'usart6';
 
+export interface NamedRegion extends MemoryRegion {
+  /** Lower-case letters, digits and hyphens. */
+  readonly name: string;
+}
+
 interface Memories {
   readonly id: string;
   readonly flash: MemoryRegion;
+  /** Data, stack, and as much of the model's arena as there is room for. */
   readonly ram: MemoryRegion;
+  /** Where the rest of the arena goes. */
+  readonly arenaRam: readonly NamedRegion[];
 }
 
 export interface Stm32f4Facts extends Memories {

@@ -1,8 +1,23 @@
-import type { BoardFacts, MemoryRegion } from './facts.ts';
+import type { BoardFacts, MemoryRegion, NamedRegion } from './facts.ts';
 
 const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
 const region = (name: string, mode: string, { origin, bytes }: MemoryRegion) =>
   `  ${name} (${mode}) : ORIGIN = ${hex(origin)}, LENGTH = ${bytes}`;
+
+/** A name as linkers and compilers take it. */
+const wordOf = (name: string) => name.replaceAll('-', '_');
+
+/** The section that an array asks for to be put into a region of `arenaRam`; by its name, compilers expect no content. */
+export const arenaSection = ({ name }: NamedRegion) => `.bss.tml_${wordOf(name)}`;
+
+const arenaRegionName = ({ name }: NamedRegion) => `RAM_${wordOf(name).toUpperCase()}`;
+
+/** Ahead of `.bss`, which takes all sections with such names that are left. */
+const arenaPart = (memory: NamedRegion) => `  .arena_${wordOf(memory.name)} (NOLOAD) : {
+    *(${arenaSection(memory)})
+  } > ${arenaRegionName(memory)}
+
+`;
 
 /**
  * The linker script of an image that runs from flash. The stack takes the lowest addresses of RAM: it
@@ -16,7 +31,7 @@ MEMORY
 {
 ${region('FLASH', 'rx', board.flash)}
 ${region('RAM', 'rw', board.ram)}
-}
+${board.arenaRam.map((memory) => `${region(arenaRegionName(memory), 'rw', memory)}\n`).join('')}}
 
 SECTIONS
 {
@@ -48,7 +63,7 @@ SECTIONS
   tml_data_image = LOADADDR(.data);
   tml_flash_end = tml_data_image + SIZEOF(.data);
 
-  .bss (NOLOAD) : ALIGN(4) {
+${board.arenaRam.map(arenaPart).join('')}  .bss (NOLOAD) : ALIGN(4) {
     tml_bss_start = .;
     *(SORT_BY_ALIGNMENT(.bss.*))
     *(.bss)
@@ -56,6 +71,7 @@ SECTIONS
     . = ALIGN(4);
     tml_bss_end = .;
   } > RAM
+  tml_arena_ram = ${['0', ...board.arenaRam.map(({ name }) => `SIZEOF(.arena_${wordOf(name)})`)].join(' + ')};
 
   /DISCARD/ : {
     *(.ARM.exidx* .ARM.extab* .eh_frame*)

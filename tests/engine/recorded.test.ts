@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -21,5 +22,23 @@ describe.skipIf(missing.length > 0)(`the engine's recorded figures${wanted}`, ()
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(stdout).not.toContain('not recorded');
+  });
+
+  it('an instruction count that grew by more than 1 % ends with 3 and its name', { timeout: 60_000 }, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tinyml-record-'));
+    try {
+      const recorded = JSON.parse(readFileSync(join(root, 'scripts', 'engine-recorded.json'), 'utf8'));
+      recorded.figures['virtual-stm32f405 size motor-fault'].instructions *= 0.985;
+      recorded.figures['virtual-rv32imc speed motor-fault'].instructions *= 0.995;
+      const record = join(folder, 'recorded.json');
+      writeFileSync(record, JSON.stringify(recorded));
+      const args = ['scripts/bench-engine.mjs', '--only', 'motor-fault', '--record', record];
+      const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+      expect(stderr).toMatch(/virtual-stm32f405 size motor-fault: instructions WORSE by 1\.5 %\n$/);
+      expect(stderr).not.toContain('rv32imc');
+      expect(status).toBe(3);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

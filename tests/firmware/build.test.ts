@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { listBoards } from '../../boards/load.ts';
 import { readElf } from '../../firmware-templates/elf.ts';
 import { elfSizes } from '../../firmware-templates/elf-sizes.ts';
-import { linkOverflow, memoryShortage } from '../../firmware-templates/fit.ts';
+import { arenaRoom, linkOverflow, memoryShortage } from '../../firmware-templates/fit.ts';
 import { buildPlan, newFolder, tinyPlan, writePlan } from './build-firmware.ts';
 import { randomSource } from './random.ts';
 
@@ -164,8 +164,9 @@ describe('the build', () => {
   it.each(emulated)('foresees at least the memory that a real build for %s takes', (id, family) => {
     const sizes = elfSizes(fileOf(built(id), 'firmware.elf'));
     const needs = { weightsBytes: 16, arenaBytes: 64, layers: 4, stackBytes: 4096 };
-    const rooms = { family, flash: { origin: 0, bytes: 1 << 20 }, ram: { origin: 0, bytes: 1 << 17 } };
-    const none = { family, flash: { origin: 0, bytes: 0 }, ram: { origin: 0, bytes: 0 } };
+    const memory = (bytes: number) => ({ origin: 0, bytes });
+    const rooms = { family, flash: memory(1 << 20), ram: memory(1 << 17), arenaRam: [] };
+    const none = { family, flash: memory(0), ram: memory(0), arenaRam: [] };
     const least = memoryShortage(none, needs);
     const ram = sizes.ram.arena + sizes.ram.static + sizes.ram.stack;
     expect(least.flash).toBeLessThanOrEqual(sizes.image);
@@ -173,6 +174,40 @@ describe('the build', () => {
     expect(least.ram).toBeLessThanOrEqual(ram);
     expect(least.ram).toBeGreaterThan(ram - 128);
     expect(memoryShortage(rooms, needs)).toEqual({ flash: 0, ram: 0 });
+    const further = { ...none, arenaRam: [{ ...memory(least.ram - 100), name: 'ccm' }] };
+    expect(memoryShortage(further, needs).ram).toBe(100);
+    const room = rooms.ram.bytes - (ram - sizes.ram.arena);
+    expect(arenaRoom(rooms, needs)).toBeLessThanOrEqual(room);
+    expect(arenaRoom(rooms, needs)).toBeGreaterThan(room - 256);
+  });
+});
+
+describe('the core-coupled memory of an STM32F407', () => {
+  const rest = (bytes: number) =>
+    `static char rest[${bytes}] __attribute__((section(".bss.tml_ccm")));\n` +
+    '#define FAULT __asm__ volatile("" :: "r"(rest))\n';
+
+  it('holds what asks for it, and nothing else', () => {
+    const elf = fileOf(freshlyBuilt('stm32f4-discovery', rest(60_000)), 'firmware.elf');
+    const { address } = symbol(elf, 'rest');
+    expect(address).toBeGreaterThanOrEqual(0x10000000);
+    expect(address).toBeLessThan(0x10000010);
+    const { image, ram } = elfSizes(elf);
+    expect(ram.elsewhere).toEqual([{ name: 'ccm', bytes: 60_000 }]);
+    expect(image).toBeLessThan(4096);
+    const plain = elfSizes(fileOf(built('stm32f4-discovery'), 'firmware.elf'));
+    expect(plain.ram.elsewhere).toEqual([]);
+  });
+
+  it('overflows into a message of its own', () => {
+    const build = () => freshlyBuilt('stm32f4-discovery', rest(70_000));
+    expect(build).toThrow(/region `RAM_CCM' overflowed/);
+    try {
+      build();
+    } catch (error) {
+      const { stderr } = error as { stderr: Buffer };
+      expect(linkOverflow(String(stderr))).toEqual({ flash: 0, ram: 70_000 - 65_536 });
+    }
   });
 });
 

@@ -1,11 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { firmwareFacts, loadBoard } from '../../boards/load.ts';
 import { generateAot } from '../../converter/codegen/aot.ts';
 import { machineOf } from '../../converter/codegen/machine.ts';
 import { bytesOf } from '../../converter/ir/tensor.ts';
-import { firmwareTemplates, renderFirmware } from '../../firmware-templates/render.ts';
+import { elfSizes } from '../../firmware-templates/elf-sizes.ts';
+import { arenaRoom } from '../../firmware-templates/fit.ts';
+import {
+  arenaSection,
+  type BoardFacts,
+  firmwareTemplates,
+  renderFirmware,
+} from '../../firmware-templates/render.ts';
 import { buildPlan } from '../firmware/build-firmware.ts';
 import { boot, type Emulated, type Running } from '../firmware/emulator.ts';
 import { type Golden, goldenInput, int8Models, readGolden } from '../support/golden.ts';
@@ -26,13 +34,23 @@ const request = { load: 0x02, run: 0x03, read: 0x04, profile: 0x05, hashes: 0x07
 /** Sent once after reset; what arrives before it is lost. */
 const readyFrame = 0xf1;
 
+const stackBytes = 4096;
+
+/** Memories other than the board's own. */
+type Split = Pick<BoardFacts, 'ram' | 'arenaRam'>;
+
 /** Builds the benchmark firmware around a network; the folder is the caller's to remove. */
-function buildFirmware({ graph }: Golden, id: Emulated): string {
-  const board = firmwareFacts(loadBoard(id));
+function buildFirmware({ graph }: Golden, id: Emulated, split?: Split): string {
+  const board = { ...firmwareFacts(loadBoard(id)), ...split };
+  const regions = split && [
+    { bytes: arenaRoom(board, { layers: graph.nodes.length, stackBytes }) },
+    ...split.arenaRam.map((memory) => ({ bytes: memory.bytes, section: arenaSection(memory) })),
+  ];
   const model = generateAot(graph, {
     ...provenance,
     optimize: 'speed',
     machine: machineOf(board.cpu),
+    ...(regions ? { regions } : {}),
     kernels: kernelTexts,
   });
   const plan = renderFirmware({
@@ -41,7 +59,7 @@ function buildFirmware({ graph }: Golden, id: Emulated): string {
     modelFiles: [...model.files].map(([path, text]) => ({ path, text })),
     templates: firmwareTemplates(board.family).map((path) => ({ path, text: templateText(path) })),
     optimize: 'speed',
-    stackBytes: 4096,
+    stackBytes,
     banner: 'made for a test',
   });
   return buildPlan(plan);
@@ -103,6 +121,35 @@ describe.each(machines)('on $id', ({ id, tools }) => {
     async (name) => {
       const golden = readGolden(shared!, name);
       const folder = buildFirmware(golden, id);
+      const running = await boot(folder, id);
+      try {
+        await expectGoldens(running, golden);
+      } finally {
+        await running.stop();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+});
+
+describe('on a machine whose RAM is in two parts', () => {
+  /** The emulated chip's memory, of which it has more than the real one has in one place. */
+  const split: Split = {
+    ram: { origin: 0x20000000, bytes: 32 * 1024 },
+    arenaRam: [{ name: 'second', origin: 0x20020000, bytes: 32 * 1024 }],
+  };
+  const [{ id, tools }] = machines as [(typeof machines)[number]];
+  const missing = tools.filter((tool) => !present(tool));
+  const why = shared ? missing.join(', ') : '../shared';
+
+  it.skipIf(!shared || missing.length > 0)(
+    `ic, which neither part has room for, gives the golden outputs and layers${why ? ` (skipped without ${why})` : ''}`,
+    async () => {
+      const golden = readGolden(shared!, 'ic_int8');
+      const folder = buildFirmware(golden, id, split);
+      const { ram } = elfSizes(readFileSync(join(folder, 'firmware.elf')));
+      expect(ram.elsewhere).toEqual([{ name: 'second', bytes: expect.any(Number) }]);
+      expect(ram.arena).toBeGreaterThan(split.ram.bytes);
       const running = await boot(folder, id);
       try {
         await expectGoldens(running, golden);

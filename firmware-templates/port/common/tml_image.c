@@ -9,6 +9,8 @@
 extern uint32_t tml_data_start[], tml_data_end[], tml_data_image[];
 extern uint32_t tml_bss_start[], tml_bss_end[];
 extern uint32_t tml_flash_start[], tml_flash_end[];
+/* Bytes of arenas in further memories, as an address too: they hold nothing at start-up. */
+extern uint32_t tml_arena_ram[];
 
 /* Volatile, or the compiler would make it a call of memset, whose own frame would be painted over. */
 static void paint_stack(const uint32_t *end)
@@ -35,7 +37,8 @@ static uint32_t stack_used(void)
 void tml_memory_figures(struct tml_memory *memory)
 {
 	memory->static_bytes =
-		tml_bytes_between(tml_data_start, tml_data_end) + tml_bytes_between(tml_bss_start, tml_bss_end);
+		tml_bytes_between(tml_data_start, tml_data_end) + tml_bytes_between(tml_bss_start, tml_bss_end) +
+		(uint32_t)(uintptr_t)tml_arena_ram;
 	memory->stack_size = tml_bytes_between(tml_stack_low, tml_stack_top);
 	memory->stack_used = stack_used();
 	memory->image_bytes = tml_bytes_between(tml_flash_start, tml_flash_end);
