@@ -95,7 +95,7 @@ interface Region {
 export interface EspChip extends Omit<EspChipFile, 'ram' | 'iram' | 'mappedFlash'> {
   /** `origin` is where flash is seen in memory; offsets in flash count from 0. It is erased by sectors. */
   readonly flash: Region & { readonly sectorBytes: number };
-  readonly ram: readonly (Region & { readonly name: string; readonly use: 'data' | 'none' })[];
+  readonly ram: readonly (Region & { readonly name: string; readonly use: 'data' | 'arena' | 'none' })[];
   readonly iram: Region & { readonly shared: boolean };
   readonly mappedFlash: Region & { readonly pageBytes: number };
 }
