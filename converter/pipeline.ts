@@ -7,9 +7,12 @@ import { opRules } from './ops/rules.ts';
 import { dropDeadChannels } from './passes/drop-dead-channels.ts';
 import { foldFactorsBackward, foldFactorsForward } from './passes/fold-channel-factors.ts';
 import { fuseActivations } from './passes/fuse-activations.ts';
+import { fuseClamps } from './passes/fuse-clamps.ts';
 import { fusePads } from './passes/fuse-pads.ts';
 import { inferShapes } from './passes/infer-shapes.ts';
+import { mergeDuplicateChannels } from './passes/merge-duplicate-channels.ts';
 import { orderOperators } from './passes/order-operators.ts';
+import { removeIntegerIdentities } from './passes/remove-integer-identities.ts';
 import { simplifyLayout } from './passes/simplify-layout.ts';
 
 /** One step from the imported graph to the one that is quantized or exported. */
@@ -61,10 +64,29 @@ export const passes: readonly Pass[] = [
 /** Everything done to a quantized graph, in order; results stay the same bytes. */
 export const integerPasses: readonly Pass[] = [
   {
+    name: 'fuse-clamps',
+    reason:
+      'models that came quantized may have activations of their own, which clamp for free in the producer',
+    stage: 'typed',
+    run: fuseClamps,
+  },
+  {
+    name: 'remove-integer-identities',
+    reason: 'a requantization to the same scale, or a clamp of what is clamped already, only costs time',
+    stage: 'typed',
+    run: removeIntegerIdentities,
+  },
+  {
     name: 'drop-dead-channels',
     reason: 'a channel whose weights are all zero costs time and flash for nothing',
     stage: 'typed',
     run: dropDeadChannels,
+  },
+  {
+    name: 'merge-duplicate-channels',
+    reason: 'what two channels hold alike needs to be computed once',
+    stage: 'typed',
+    run: mergeDuplicateChannels,
   },
 ];
 

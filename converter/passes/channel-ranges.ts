@@ -1,10 +1,8 @@
-import { TinymlError } from '../../common/tinyml-error.ts';
 import { tensorOf } from '../ir/graph.ts';
 import { elementCount } from '../ir/tensor.ts';
 import type { Graph, Node, TensorType } from '../ir/types.ts';
 import { callOf } from '../ops/call-of.ts';
-import type { IntegerKernel, OpCall } from '../ops/define-op.ts';
-import { opOf } from '../ops/index.ts';
+import { integerTable, referenceOf } from './integer-table.ts';
 import {
   hasBorder,
   type LinearOperands,
@@ -27,16 +25,6 @@ function allValues(channels: number): ChannelRanges {
 /** The one value that a channel holds, or null where there may be several. */
 export function constantOf(ranges: ChannelRanges | undefined, channel: number): number | null {
   return ranges && ranges.low[channel] === ranges.high[channel] ? ranges.low[channel]! : null;
-}
-
-/** The operator's reference; undefined where the types have none, which is for the generator to refuse. */
-function kernelOf(node: Node, call: OpCall<Node['attrs']>): IntegerKernel | undefined {
-  try {
-    return opOf(node.op).integer!(call);
-  } catch (error) {
-    if (error instanceof TinymlError) return undefined;
-    throw error;
-  }
 }
 
 interface SumBounds {
@@ -76,7 +64,7 @@ function storedSums(graph: Graph, node: Node, sums: Float64Array): Int8Array | u
   const still = node.op === 'fullyConnected' ? {} : { pads: [0, 0, 0, 0], strides: [1, 1] };
   const constants = [new Int8Array(channels), Int32Array.from(sums)] as const;
   const stored = new Int8Array(channels);
-  const kernel = kernelOf(node, {
+  const kernel = referenceOf(node, {
     ...call,
     attrs: { ...node.attrs, ...still },
     inputs: [{ ...input, shape: [...position, 1] }, { ...weights, shape: filters }, bias],
@@ -120,19 +108,9 @@ function evenResult(graph: Graph, node: Node, position: Int8Array): Int8Array | 
   const [from, to] = [call.inputs[0]!.shape, call.outputs[0]!.shape];
   const image = Int8Array.from({ length: elementCount(from) }, (_, i) => position[i % position.length]!);
   const result = new Int8Array(elementCount(to));
-  const kernel = kernelOf(node, call);
+  const kernel = referenceOf(node, call);
   kernel?.([image], [result]);
   return kernel && result.subarray(0, position.length);
-}
-
-/** Results of an operator that is a table, in the order of the stored values from -128. */
-function tableOf(graph: Graph, node: Node): Int8Array | undefined {
-  const call = callOf(graph, node);
-  const row = (type: TensorType) => ({ ...type, shape: [1, 256] });
-  const kernel = kernelOf(node, { ...call, inputs: call.inputs.map(row), outputs: call.outputs.map(row) });
-  const results = new Int8Array(256);
-  kernel?.([Int8Array.from(results, (_, i) => i - 128)], [results]);
-  return kernel && results;
 }
 
 function lookedUp(table: Int8Array, { low, high }: ChannelRanges): ChannelRanges {
@@ -147,7 +125,7 @@ function lookedUp(table: Int8Array, { low, high }: ChannelRanges): ChannelRanges
 function perChannelRanges(graph: Graph, node: Node, before: ChannelRanges): ChannelRanges | undefined {
   if (node.op === 'reshape') return before;
   if (lookups.has(node.op)) {
-    const table = tableOf(graph, node);
+    const table = integerTable(graph, node);
     return table && lookedUp(table, before);
   }
   const [low, high] = [evenResult(graph, node, before.low), evenResult(graph, node, before.high)];

@@ -9,6 +9,7 @@ export const lookups: ReadonlySet<string> = new Set([
   'hardSwish',
   'leakyRelu',
   'logistic',
+  'quantize',
   'relu',
   'relu6',
   'reluN1To1',

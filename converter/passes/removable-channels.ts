@@ -18,7 +18,7 @@ export function channelsGone(removable: Removable, name: string): ReadonlySet<nu
 export type CanSpare = (node: Node, channel: number, gone: ReadonlySet<number>) => boolean;
 
 /** Whether each channel of the result needs one channel of the first input alone, so that they go together. */
-function pairsChannels(graph: Graph, node: Node): boolean {
+export function pairsChannels(graph: Graph, node: Node): boolean {
   const operands = linearOperands(graph, node);
   if (!operands) return worksPerChannel(graph, node);
   const { input, bias } = operands;

@@ -1,37 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { prepareInteger } from '../../converter/evaluate/integer.ts';
 import { importModel } from '../../converter/import-model.ts';
-import { elementCount } from '../../converter/ir/tensor.ts';
-import type { Graph, TensorData } from '../../converter/ir/types.ts';
-import { verify } from '../../converter/ir/verify.ts';
-import { opOf } from '../../converter/ops/index.ts';
-import { opRules } from '../../converter/ops/rules.ts';
+import type { Graph } from '../../converter/ir/types.ts';
+import { channelRanges, constantOf } from '../../converter/passes/channel-ranges.ts';
 import { dropDeadChannels } from '../../converter/passes/drop-dead-channels.ts';
 import { calibrate } from '../../converter/quant/calibrate.ts';
 import { quantizeGraph } from '../../converter/quant/quantize-graph.ts';
 import { GraphBuilder, randomFloats } from '../support/graphs.ts';
-
-function macsOf(graph: Graph): number {
-  const type = (name: string) => graph.values.get(name)!.type;
-  return graph.nodes.reduce((sum, node) => {
-    return sum + (opOf(node.op).macs?.(node.inputs.map(type), node.outputs.map(type), node.attrs) ?? 0);
-  }, 0);
-}
-
-function randomInput(count: number, seed: number): Int8Array {
-  return Int8Array.from(randomFloats(count, seed), (value) => value * 128);
-}
-
-function sameBytes(before: Graph, after: Graph, samples: number): void {
-  verify(after, 'quantized', opRules);
-  const [a, b] = [prepareInteger(before), prepareInteger(after)];
-  for (let seed = 1; seed <= samples; seed++) {
-    const inputs = before.inputs.map((port) => randomInput(elementCount(port.shape), seed));
-    const expected: TensorData[] = a.run(inputs);
-    expect(b.run(inputs)).toEqual(expected);
-  }
-}
+import { macsOf, sameBytes } from '../support/same-bytes.ts';
 
 /** Weights with some channels of the last or first axis silenced. */
 function silenced(count: number, seed: number, isDead: (index: number) => boolean): Float32Array {
@@ -102,4 +78,8 @@ it.skipIf(!existsSync(model))('halve the work of the visual wake words network (
   expect(macsOf(graph)).toBe(7_489_664);
   expect(macsOf(after)).toBeLessThan(3_900_000);
   sameBytes(graph, after, 2);
+  const constant = [...channelRanges(after).values()].flatMap((ranges) =>
+    [...ranges.low.keys()].filter((channel) => constantOf(ranges, channel) !== null),
+  );
+  expect(constant, 'channels that padding of another value keeps').toEqual([]);
 });
