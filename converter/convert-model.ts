@@ -9,6 +9,7 @@ import { opOf } from './ops/index.ts';
 import { transposesLeft } from './passes/simplify-layout.ts';
 import { type DumpAfter, integerPasses, optimize, runPasses } from './pipeline.ts';
 import { calibrationNeeded } from './quant/errors.ts';
+import { judgeCalibration } from './quant/judge-calibration.ts';
 import { type CalibrationData, observe, quantizeModel } from './quant/quantize-model.ts';
 import { defaultRecipe, type Recipe } from './quant/recipe.ts';
 import { signalToNoise } from './quant/signal-to-noise.ts';
@@ -67,8 +68,6 @@ export interface ConvertedModel {
 
 /** Samples compared layer by layer for the report; more changes the figures by little and costs time. */
 const comparedSamples = 4;
-/** Fewer calibration samples than this give ranges that depend on chance. */
-const fewSamples = 32;
 
 /** Whether the model holds integers already, so that it needs no calibration. */
 export function isQuantized(graph: Graph): boolean {
@@ -127,10 +126,7 @@ async function quantized(float: Graph, options: ConvertOptions): Promise<Quantiz
     calibration.inputs,
     Math.min(comparedSamples, calibration.count),
   );
-  const warnings =
-    calibration.count < fewSamples
-      ? [`only ${calibration.count} calibration samples; ${fewSamples} or more give steadier ranges`]
-      : [];
+  const warnings = judgeCalibration(float, calibration, observed.histograms);
   return { graph: made.graph, noise, warnings };
 }
 

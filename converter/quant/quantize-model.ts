@@ -5,6 +5,7 @@ import { opRules } from '../ops/rules.ts';
 import { chooseRanges, type Histograms, observeValues } from './calibrate.ts';
 import { biasCorrection } from './correct-bias.ts';
 import { equalizeLayers } from './equalize-layers.ts';
+import { unknownLayer } from './errors.ts';
 import { roundingLearner } from './learn-rounding.ts';
 import { type QuantizeOptions, quantizeGraph } from './quantize-graph.ts';
 import type { Recipe } from './recipe.ts';
@@ -64,6 +65,12 @@ function inTurn(steps: readonly RefineLayer[]): RefineLayer {
   };
 }
 
+/** Throws E_UNKNOWN_LAYER for a name in the recipe that no layer has. */
+function requireLayers(graph: Graph, { methodOfLayer }: Recipe): void {
+  const layers = [...new Set(graph.nodes.map((node) => node.origin))];
+  for (const name of methodOfLayer.keys()) if (!layers.includes(name)) throw unknownLayer(name, layers);
+}
+
 /** The integer form of an observed float graph by a recipe. */
 export async function quantizeModel(
   source: Observed,
@@ -71,6 +78,7 @@ export async function quantizeModel(
   recipe: Recipe,
   options: Pick<QuantizeOptions, 'perChannelFullyConnected'>,
 ): Promise<QuantizedModel> {
+  requireLayers(source.graph, recipe);
   const { graph: float, histograms } = recipe.equalize ? await equalized(source, data) : source;
   const choice = { method: recipe.method, ofLayer: recipe.methodOfLayer };
   const ranges = await chooseRanges(float, histograms, choice);
