@@ -24,6 +24,11 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import('./commands/inspect.ts'),
   },
   {
+    name: 'analyze',
+    summary: 'find what quantization costs each layer, and remedies',
+    load: () => import('./commands/analyze.ts'),
+  },
+  {
     name: 'run',
     summary: 'run a model on one input',
     load: () => import('./commands/run.ts'),

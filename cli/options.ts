@@ -10,6 +10,15 @@ export function countUpTo(most: number): (text: string, name: string) => number 
   };
 }
 
+/** A number from `least` to `most`. */
+export function numberFrom(least: number, most: number): (text: string, name: string) => number {
+  return (text, name) => {
+    const value = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most)) throw badValue(name, text, `a number from ${least} to ${most}`);
+    return value;
+  };
+}
+
 /** `NAME=1,49,10,1` as the pair of name and shape. */
 export function parseInputShape(text: string, name: string): readonly [string, readonly number[]] {
   const split = text.lastIndexOf('=');

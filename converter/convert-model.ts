@@ -1,37 +1,31 @@
 import { generateAot } from './codegen/aot.ts';
 import type { ArenaPeak } from './codegen/plan-model-memory.ts';
 import { generateTflm } from './codegen/tflm.ts';
-import type { FloatBatch } from './evaluate/float.ts';
 import { writeTflite } from './formats/tflite/write.ts';
 import { tensorOf } from './ir/graph.ts';
 import { byteCount } from './ir/tensor.ts';
 import type { Graph, Node, Shape } from './ir/types.ts';
-import { verify } from './ir/verify.ts';
 import { opOf } from './ops/index.ts';
-import { opRules } from './ops/rules.ts';
 import { transposesLeft } from './passes/simplify-layout.ts';
 import { type DumpAfter, integerPasses, optimize, runPasses } from './pipeline.ts';
-import { calibrate } from './quant/calibrate.ts';
-import type { CalibrationMethod } from './quant/choose-range.ts';
 import { calibrationNeeded } from './quant/errors.ts';
-import { quantizeGraph } from './quant/quantize-graph.ts';
+import { judgeCalibration } from './quant/judge-calibration.ts';
+import { type CalibrationData, observe, quantizeModel } from './quant/quantize-model.ts';
+import { defaultRecipe, type Recipe } from './quant/recipe.ts';
 import { signalToNoise } from './quant/signal-to-noise.ts';
 
 export type Engine = 'aot' | 'tflm';
 export type Scheme = 'int8' | 'float';
 
-/** Samples for calibration: one array per input port, samples one after another in the user's axis order. */
-export interface CalibrationData {
-  readonly inputs: FloatBatch;
-  readonly count: number;
-}
+export type { CalibrationData } from './quant/quantize-model.ts';
 
 export interface ConvertOptions {
   readonly engine: Engine;
   readonly quantize: Scheme;
   readonly optimize: 'speed' | 'size';
   readonly calibration?: CalibrationData;
-  readonly method?: CalibrationMethod;
+  /** How a float model is quantized, where that differs from the default. */
+  readonly recipe?: Partial<Recipe>;
   /** C kernel headers by file name; the converter itself opens no files. */
   readonly kernels: ReadonlyMap<string, string>;
   readonly toolVersion: string;
@@ -74,11 +68,6 @@ export interface ConvertedModel {
 
 /** Samples compared layer by layer for the report; more changes the figures by little and costs time. */
 const comparedSamples = 4;
-/** Fewer calibration samples than this give ranges that depend on chance. */
-const fewSamples = 32;
-
-/** The method used where the user names none; docs/quantization.md has the measurements behind the choice. */
-export const defaultMethod: CalibrationMethod = 'mse';
 
 /** Whether the model holds integers already, so that it needs no calibration. */
 export function isQuantized(graph: Graph): boolean {
@@ -120,25 +109,25 @@ interface Quantized {
 }
 
 async function quantized(float: Graph, options: ConvertOptions): Promise<Quantized> {
-  const { calibration, engine, method = defaultMethod, onStage } = options;
+  const { calibration, engine, onStage } = options;
+  const recipe = { ...defaultRecipe, ...options.recipe };
   if (!calibration || calibration.count === 0)
     throw calibrationNeeded(float.inputs.map((port) => port.shape));
   onStage?.(`calibrating on ${calibration.count} samples`);
-  const ranges = await calibrate(float, calibration.inputs, calibration.count, method);
-  const graph = quantizeGraph(float, ranges, { perChannelFullyConnected: engine === 'aot' });
-  verify(graph, 'quantized', opRules);
+  const observed = await observe(float, calibration);
+  onStage?.('quantizing');
+  const made = await quantizeModel(observed, calibration, recipe, {
+    perChannelFullyConnected: engine === 'aot',
+  });
   onStage?.('comparing with float, layer by layer');
   const noise = await signalToNoise(
-    float,
-    graph,
+    made.float,
+    made.graph,
     calibration.inputs,
     Math.min(comparedSamples, calibration.count),
   );
-  const warnings =
-    calibration.count < fewSamples
-      ? [`only ${calibration.count} calibration samples; ${fewSamples} or more give steadier ranges`]
-      : [];
-  return { graph, noise, warnings };
+  const warnings = judgeCalibration(float, calibration, observed.histograms);
+  return { graph: made.graph, noise, warnings };
 }
 
 /** Optimized graph in the scheme asked for. A model that came quantized stays as it is. */

@@ -22,8 +22,9 @@ import { measureBoard } from '../session/measure-board.ts';
 import { modelCycles } from '../session/model-cycles.ts';
 import { readModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, openModel } from '../session/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
-interface BenchOptions {
+interface BenchOptions extends RecipeOptions {
   readonly board: string;
   readonly port?: string;
   readonly calib?: string;
@@ -53,7 +54,7 @@ async function prepare(
     return { subject: subjectOf(folder), image: await firmwareOf(context, board, folder), mustFlash: false };
   }
   const model = openModel(context, path, options.inputShape);
-  const converted = await convertOpenModel(context, model, options);
+  const converted = await convertOpenModel(context, model, { ...options, recipe: recipeOf(options) });
   const image = await context.output.step(`build for ${board.id}`, () =>
     buildFirmware(context, board, firmwareModelOf(model.name, converted, options.optimize)),
   );
@@ -86,6 +87,7 @@ export const command = defineCommand<BenchOptions>({
       flags: '--cycles',
       help: 'model the cycles of a Cortex-M4 from all that the emulator executes (takes seconds)',
     },
+    ...recipeOptions,
     optimizeOption,
     inputShapeOption,
   ],

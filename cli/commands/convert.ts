@@ -14,8 +14,9 @@ import { refuseTooBig } from '../session/board-fit.ts';
 import { convertOpenModel } from '../session/convert.ts';
 import { type ModelReport, reportOf, writeModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, openModel } from '../session/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
-interface ConvertOptions {
+interface ConvertOptions extends RecipeOptions {
   readonly output?: string;
   readonly calib?: string;
   readonly board?: string;
@@ -94,6 +95,7 @@ export const command = defineCommand<ConvertOptions>({
       fallback: 'int8',
       setting: 'quantize',
     },
+    ...recipeOptions,
     optimizeOption,
     { flags: '--board <id>', help: 'refuse a model that is too big for this board' },
     inputShapeOption,
@@ -102,7 +104,7 @@ export const command = defineCommand<ConvertOptions>({
   async run(context, [path = ''], options) {
     const dump = options.dumpAfter === undefined ? undefined : dumpAfter(context, options.dumpAfter);
     const model = openModel(context, path, options.inputShape);
-    const choice = { ...options, ...(dump ? { dump } : {}) };
+    const choice = { ...options, recipe: recipeOf(options), ...(dump ? { dump } : {}) };
     const converted = await convertOpenModel(context, model, choice);
     if (options.board !== undefined) refuseTooBig(chooseBoard(options.board), converted);
     const folder = options.output ?? model.name.slice(0, model.name.length - extname(model.name).length);

@@ -20,9 +20,10 @@ import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
 import { measureBoard } from '../session/measure-board.ts';
 import { reportOf, writeModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 import { verifyBoard } from '../session/verify-board.ts';
 
-interface DeployOptions {
+interface DeployOptions extends RecipeOptions {
   readonly output?: string;
   readonly board: string;
   readonly port?: string;
@@ -71,6 +72,7 @@ export const command = defineCommand<DeployOptions>({
       fallback: 10,
       setting: 'runs',
     },
+    ...recipeOptions,
     optimizeOption,
     inputShapeOption,
   ],
@@ -78,9 +80,10 @@ export const command = defineCommand<DeployOptions>({
     const { output } = context;
     const board = chooseBoard(options.board);
     const model = openModel(context, path, options.inputShape);
-    const converted = await convertOpenModel(context, model, options);
+    const choice = { ...options, recipe: recipeOf(options) };
+    const converted = await convertOpenModel(context, model, choice);
     refuseTooBig(board, converted);
-    const conversion = reportOf(model, converted, options);
+    const conversion = reportOf(model, converted, choice);
     if (options.output !== undefined)
       writeModelFolder(context, options.output, conversion, converted, [path]);
     const accuracy = await accuracyOf(context, model, converted, options);
@@ -95,9 +98,9 @@ export const command = defineCommand<DeployOptions>({
       const verify = await output.step('verify', (progress) =>
         verifyBoard(context, client, subject, vectors, progress),
       );
-      const choice = { runs: options.runs, sizes: firmware.sizes };
+      const runs = { runs: options.runs, sizes: firmware.sizes };
       const bench = await output.step('measure', (progress) =>
-        measureBoard(client, link, subject, choice, progress),
+        measureBoard(client, link, subject, runs, progress),
       );
       return { verify, bench };
     });

@@ -7,8 +7,9 @@ import { formatCount, formatPercent } from '../report/format.ts';
 import { boardRunner } from '../session/board-runner.ts';
 import { type EngineName, runEngine } from '../session/engines.ts';
 import { type InputShapes, openModel } from '../session/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
-interface EvalOptions {
+interface EvalOptions extends RecipeOptions {
   readonly data: string;
   readonly calib?: string;
   readonly labels?: boolean;
@@ -36,6 +37,7 @@ export const command = defineCommand<EvalOptions>({
     { flags: '--labels', help: 'the last column of a .csv holds the labels' },
     calibOption,
     runEngineOption,
+    ...recipeOptions,
     boardOption,
     portOption,
     inputShapeOption,
@@ -45,7 +47,13 @@ export const command = defineCommand<EvalOptions>({
     const dataset = readDataPath(options.data, { lastIsLabel: options.labels === true });
     const inputs = samplesFor(model.graph.inputs, dataset, 'x');
     const labels = labelsFor(dataset, inputs[0]?.count ?? 0);
-    const run = await runEngine(context, model, inputs, options, boardRunner(context, options));
+    const run = await runEngine(
+      context,
+      model,
+      inputs,
+      { ...options, recipe: recipeOf(options) },
+      boardRunner(context, options),
+    );
     const { metric, value, n } = score(inputs[0]!.array.data, run.real[0]!, labels);
     context.output.result({ metric, value, n, engine: run.engine }, () => {
       const shown = metric === 'top-1' ? formatPercent(value) : value.toFixed(4);

@@ -10,8 +10,9 @@ import { formatShape } from '../report/format.ts';
 import { boardRunner } from '../session/board-runner.ts';
 import { type EngineName, type EngineOutput, runEngine } from '../session/engines.ts';
 import { type InputShapes, openModel } from '../session/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
-interface RunOptions {
+interface RunOptions extends RecipeOptions {
   readonly input: string;
   readonly output?: string;
   readonly calib?: string;
@@ -57,6 +58,7 @@ export const command = defineCommand<RunOptions>({
     { flags: '-o, --output <file>', help: 'write the outputs as .npy, several as .npz' },
     calibOption,
     runEngineOption,
+    ...recipeOptions,
     boardOption,
     portOption,
     inputShapeOption,
@@ -64,7 +66,13 @@ export const command = defineCommand<RunOptions>({
   async run(context, [path = ''], options) {
     const model = openModel(context, path, options.inputShape);
     const inputs = samplesFor(model.graph.inputs, readDataPath(options.input), 'x');
-    const { outputs } = await runEngine(context, model, inputs, options, boardRunner(context, options));
+    const { outputs } = await runEngine(
+      context,
+      model,
+      inputs,
+      { ...options, recipe: recipeOf(options) },
+      boardRunner(context, options),
+    );
     if (options.output !== undefined) {
       refuseInputs(options.output, [path, options.input]);
       writeFileAtomically(options.output, fileOf(outputs, options.output), context.lifetime);

@@ -10,11 +10,13 @@ import type { DataArray } from '../../converter/data/array.ts';
 import { type InputPort, type InputSamples, samplesFor } from '../../converter/data/samples.ts';
 import { floatBatch } from '../../converter/evaluate/encode.ts';
 import type { DumpAfter } from '../../converter/pipeline.ts';
+import type { Recipe } from '../../converter/quant/recipe.ts';
 import type { Context } from '../context.ts';
 import { readDataPath } from '../files/data-path.ts';
 import { readKernels } from '../files/templates.ts';
 import { packageVersion } from '../package-info.ts';
 import type { OpenModel } from './open-model.ts';
+import { recipeWords } from './recipe.ts';
 
 /** More samples than this change the ranges by nothing that matters and cost time. */
 const calibrationLimit = 512;
@@ -25,6 +27,8 @@ export interface ConversionChoice {
   readonly quantize?: Scheme;
   readonly optimize?: 'speed' | 'size';
   readonly dump?: DumpAfter;
+  /** How a float model is quantized, where that differs from the default. */
+  readonly recipe?: Partial<Recipe>;
 }
 
 /** Every n-th of the samples, so that not more than `calibrationLimit` are left. */
@@ -48,9 +52,10 @@ export function readCalibration(path: string, ports: readonly InputPort[]): Cali
 /** For the banner of generated files: what decides their content, without the paths of this machine. */
 function canonicalCommand(
   model: string,
-  { engine = 'aot', quantize = 'int8', optimize = 'speed' }: ConversionChoice,
+  { engine = 'aot', quantize = 'int8', optimize = 'speed', recipe = {} }: ConversionChoice,
 ): string {
-  return `tinyml convert ${model} --engine ${engine} --quantize ${quantize} --optimize ${optimize}`;
+  const words = ['--engine', engine, '--quantize', quantize, '--optimize', optimize, ...recipeWords(recipe)];
+  return `tinyml convert ${model} ${words.join(' ')}`;
 }
 
 /** Converts an open model. Calibration data are read only where they are needed. */
@@ -72,6 +77,7 @@ export async function convertOpenModel(
       quantize,
       optimize,
       ...(calibration ? { calibration } : {}),
+      ...(choice.recipe ? { recipe: choice.recipe } : {}),
       kernels: readKernels(),
       toolVersion: packageVersion(),
       command: canonicalCommand(model.name, choice),

@@ -6,6 +6,7 @@ import { prepareInteger } from '../../converter/evaluate/integer.ts';
 import { tensorOf } from '../../converter/ir/graph.ts';
 import type { DType, Graph, Shape, TensorData } from '../../converter/ir/types.ts';
 import { optimize } from '../../converter/pipeline.ts';
+import type { Recipe } from '../../converter/quant/recipe.ts';
 import type { Context } from '../context.ts';
 import { engineNeedsFloat } from '../errors.ts';
 import { convertOpenModel } from './convert.ts';
@@ -18,6 +19,7 @@ export interface EngineChoice {
   /** Absent: the integer reference where the model is quantized or can be, otherwise float. */
   readonly engine?: EngineName | undefined;
   readonly calib?: string | undefined;
+  readonly recipe?: Partial<Recipe>;
 }
 
 /** The results of all samples for one output, in the model's own type and the user's axis order. */
@@ -147,7 +149,10 @@ export async function runEngine(
 ): Promise<EngineRun> {
   const engine = engineFor(model, choice);
   if (engine === 'float') return runFloat(context, model, optimize(model.graph), inputs);
-  const converted = await convertOpenModel(context, model, { calib: choice.calib });
+  const converted = await convertOpenModel(context, model, {
+    calib: choice.calib,
+    ...(choice.recipe ? { recipe: choice.recipe } : {}),
+  });
   if (engine === 'int8') return runReference(context, model, converted, inputs);
   if (engine === 'c') return runHostC(context, model, converted, inputs);
   return runConverted(engine, model, converted, inputs, board);

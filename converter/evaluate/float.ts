@@ -15,6 +15,9 @@ export type FloatBatch = readonly Float32Array[];
 /** Sees each computed value of a batch; `data` holds the samples one after another. */
 export type FloatObserver = (name: string, data: Float32Array) => void;
 
+/** Puts another tensor of the same shape in the place of a computed value; may dispose the one it is given. */
+export type FloatReplacer = (tf: Tf, name: string, tensor: FloatTensor) => FloatTensor;
+
 /** Elements held at once while a batch runs; bounds memory whatever the model. */
 const elementsPerBatch = 1 << 24;
 
@@ -30,10 +33,12 @@ class FloatRun {
   private readonly held = new Map<string, FloatTensor>();
   private readonly tf: Tf;
   private readonly graph: Graph;
+  private readonly replace: FloatReplacer;
 
-  constructor(tf: Tf, graph: Graph) {
+  constructor(tf: Tf, graph: Graph, replace: FloatReplacer = (_tf, _name, tensor) => tensor) {
     this.tf = tf;
     this.graph = graph;
+    this.replace = replace;
     for (const value of graph.values.values()) {
       if (value.data)
         this.held.set(value.name, tf.tensor(Float32Array.from(value.data, Number), [...value.type.shape]));
@@ -43,7 +48,7 @@ class FloatRun {
   async run(inputs: readonly Float32Array[], observe?: FloatObserver): Promise<Float32Array[]> {
     for (const [i, port] of this.graph.inputs.entries()) {
       const { shape } = tensorOf(this.graph, port.value).type;
-      this.held.set(port.value, this.tf.tensor(inputs[i]!, [...shape]));
+      this.held.set(port.value, this.replace(this.tf, port.value, this.tf.tensor(inputs[i]!, [...shape])));
       observe?.(port.value, inputs[i]!);
     }
     const last = lastReaders(this.graph);
@@ -58,8 +63,8 @@ class FloatRun {
     const op = opOf(node.op);
     if (!op.float) throw cannotEvaluate(node.origin, node.op, 'float');
     const inputs = node.inputs.map((name) => this.held.get(name)!);
-    const result = this.tf.tidy(() => op.float!(this.tf, inputs, node.attrs));
     const name = node.outputs[0]!;
+    const result = this.tf.tidy(() => this.replace(this.tf, name, op.float!(this.tf, inputs, node.attrs)));
     this.held.set(name, result);
     observe?.(name, result.dataSync() as Float32Array);
     for (const input of new Set(node.inputs)) {
@@ -94,13 +99,14 @@ function chunkSize(graph: Graph, count: number): number {
 
 /**
  * Runs a float graph on `count` samples and returns one array per output port, samples one after another in the
- * user's axis order. `observe` sees every value, chunk by chunk.
+ * user's axis order. `observe` sees every value, chunk by chunk, after `replace` may have changed it.
  */
 export async function evaluateFloat(
   graph: Graph,
   inputs: FloatBatch,
   count: number,
   observe?: FloatObserver,
+  replace?: FloatReplacer,
 ): Promise<Float32Array[]> {
   const tf = await loadTf();
   const moved = layoutBatch(graph, inputs, count);
@@ -112,7 +118,7 @@ export async function evaluateFloat(
     const size = Math.min(step, count - first);
     if (run?.size !== size) {
       run?.runner.dispose();
-      run = { size, runner: new FloatRun(tf, size === 1 ? graph : withBatch(graph, size)!) };
+      run = { size, runner: new FloatRun(tf, size === 1 ? graph : withBatch(graph, size)!, replace) };
     }
     const chunk = graph.inputs.map((port, i) => {
       const elements = elementCount(port.shape);

@@ -1,3 +1,4 @@
+import { divergenceRange } from './divergence-range.ts';
 import { type Histogram, histogramBins } from './histogram.ts';
 
 /** The real interval that a quantized tensor shall cover. */
@@ -8,10 +9,11 @@ export interface Range {
 
 /**
  * How a range is taken from observed values. `minmax`: all of them; `percentile`: all but the outermost 0.001 %
- * on each side; `mse`: the interval with the least expected squared error of 8-bit storage.
+ * on each side; `mse`: the interval with the least expected squared error of 8-bit storage; `kl`: the interval whose
+ * 8-bit distribution loses the least information against what was seen (entropy calibration).
  */
-export type CalibrationMethod = 'minmax' | 'percentile' | 'mse';
-export const calibrationMethods: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse'];
+export type CalibrationMethod = 'minmax' | 'percentile' | 'mse' | 'kl';
+export const calibrationMethods: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse', 'kl'];
 
 const levels = 255;
 const tail = 1e-5;
@@ -60,9 +62,14 @@ function bestEnd(histogram: Histogram, range: Range, end: 'min' | 'max'): Range 
   return best;
 }
 
+function observedRange(histogram: Histogram, method: CalibrationMethod): Range {
+  if (method === 'percentile') return percentileRange(histogram);
+  return method === 'kl' ? divergenceRange(histogram) : histogram;
+}
+
 /** The interval for one tensor by `method`; it always holds zero. */
 export function chooseRange(histogram: Histogram, method: CalibrationMethod): Range {
-  const chosen = method === 'percentile' ? percentileRange(histogram) : histogram;
+  const chosen = observedRange(histogram, method);
   const range = { min: Math.min(0, chosen.min), max: Math.max(0, chosen.max) };
   if (method !== 'mse' || range.min === range.max) return range;
   return bestEnd(histogram, bestEnd(histogram, range, 'max'), 'min');

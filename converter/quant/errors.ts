@@ -1,3 +1,4 @@
+import { nearest } from '../../common/nearest.ts';
 import { TinymlError } from '../../common/tinyml-error.ts';
 
 export function activationNotFinite(origin: string): TinymlError {
@@ -35,5 +36,20 @@ export function calibrationNeeded(shapes: readonly (readonly number[])[]): Tinym
     what: 'a float model needs calibration data to be quantized to int8',
     measure: `a few hundred typical inputs of shape ${wanted}`,
     hint: 'give them with --calib data.npz (or .npy, .csv), or convert with --quantize float',
+  });
+}
+
+/** Layers listed in a message before the rest is only counted. */
+const listed = 20;
+
+export function unknownLayer(name: string, layers: readonly string[]): TinymlError {
+  const match = nearest(name, layers);
+  const more = layers.length > listed ? ` and ${layers.length - listed} more` : '';
+  return new TinymlError({
+    code: 'E_UNKNOWN_LAYER',
+    exit: 1,
+    what: `the model has no layer ${JSON.stringify(name.slice(0, 80))}`,
+    measure: `layers: ${layers.slice(0, listed).join(', ')}${more}`,
+    hint: match === undefined ? 'tinyml inspect MODEL lists the layers' : `did you mean ${match}?`,
   });
 }

@@ -11,6 +11,8 @@ import { activationQuantization, quantizeToInt8, quantizeWeights } from './schem
 export interface QuantizeOptions {
   /** A weight scale for each unit of a fully connected layer, where the target's kernels take that. */
   readonly perChannelFullyConnected: boolean;
+  /** One weight scale for every layer, whatever its kind. */
+  readonly perTensor?: boolean;
 }
 
 function ruleOf(node: Node): QuantizationRule {
@@ -119,7 +121,8 @@ class Quantizer {
     ];
     if (!weights.data || !bias.data) throw weightsNotConstant(node.origin, node.op);
     const scale = this.values.get(input)!.type.quant!.scale[0]!;
-    const perChannel = node.op !== 'fullyConnected' || this.options.perChannelFullyConnected;
+    const { perChannelFullyConnected, perTensor = false } = this.options;
+    const perChannel = !perTensor && (node.op !== 'fullyConnected' || perChannelFullyConnected);
     const made = quantizeWeights(weights, bias, scale, rule.axis, perChannel);
     const names = [this.names.fresh(weights.name), this.names.fresh(bias.name)] as const;
     this.values.set(names[0], { name: names[0], ...made.weights });

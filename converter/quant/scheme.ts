@@ -1,5 +1,5 @@
 import { elementCount } from '../ir/tensor.ts';
-import type { Quantization, Shape, TensorType, Value } from '../ir/types.ts';
+import type { Quantization, Shape, TensorData, TensorType, Value } from '../ir/types.ts';
 import { clamp, roundHalfAway } from '../ops/fixed-point.ts';
 import type { Range } from './choose-range.ts';
 
@@ -12,6 +12,11 @@ export function activationQuantization({ min, max }: Range): Quantization {
   const scale = Math.fround((max - min) / 255) || 1;
   const zeroPoint = clamp(roundHalfAway(-128 - min / scale), -128, 127);
   return { scale: [scale], zeroPoint: [zeroPoint] };
+}
+
+/** Stored form of real numbers in an activation's own type. */
+export function quantizeActivations(data: Float32Array, { quant }: TensorType): TensorData {
+  return quant ? quantizeToInt8(data, quant) : data;
 }
 
 /** Stored form of real numbers with one scale and zero point. */

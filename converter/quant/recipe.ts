@@ -1,0 +1,27 @@
+import type { CalibrationMethod } from './choose-range.ts';
+
+/** How one float model becomes an integer one: everything that a user, or the doctor, may choose. */
+export interface Recipe {
+  /** How ranges are taken from the calibration data, unless a layer says otherwise. */
+  readonly method: CalibrationMethod;
+  /** Other methods for the results of some layers, by the layer's name. */
+  readonly methodOfLayer: ReadonlyMap<string, CalibrationMethod>;
+  /** One weight scale for a whole layer instead of one for each output channel. */
+  readonly perTensor: boolean;
+  /** Cross-layer equalization before quantization. */
+  readonly equalize: boolean;
+  /** Bias correction on the calibration data. */
+  readonly correctBias: boolean;
+  /** Weights rounded up or down as the layer's result needs it. */
+  readonly learnRounding: boolean;
+}
+
+/** What `tinyml convert` does where the user names nothing; docs/quantization.md has the measurements behind it. */
+export const defaultRecipe: Recipe = {
+  method: 'mse',
+  methodOfLayer: new Map(),
+  perTensor: false,
+  equalize: false,
+  correctBias: false,
+  learnRounding: false,
+};
