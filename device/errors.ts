@@ -17,7 +17,39 @@ export function portUrlInvalid(port: string, why: string): TinymlError {
     code: 'E_PORT_URL',
     exit: 1,
     what: `port "${port.slice(0, 80)}" cannot be used: ${why}`,
-    hint: 'write /dev/ttyACM0, COM5, tcp://host:port or rfc2217://host:port',
+    hint: 'write /dev/ttyACM0, COM5, VID:PID, VID:PID:SERIAL, tcp://host:port or rfc2217://host:port',
+  });
+}
+
+/** No port has the USB ids that the user gave as its name. */
+export function portIdsNotFound(port: string): TinymlError {
+  return new TinymlError({
+    code: 'E_PORT_NOT_FOUND',
+    exit: 2,
+    what: `no serial port has the USB ids ${port}`,
+    hint: 'tinyml ports lists what is connected, with its ids; tinyml doctor finds out why a board is missing',
+  });
+}
+
+export function severalPortsMatch(port: string, matches: readonly string[]): TinymlError {
+  return new TinymlError({
+    code: 'E_SEVERAL_PORTS',
+    exit: 1,
+    what: `several serial ports have the USB ids ${port}`,
+    measure: matches,
+    hint: 'name one of them, or add the serial number: VID:PID:SERIAL',
+  });
+}
+
+/** It vanished and was waited for. */
+export function deviceStaysAway(port: string, waitedMs: number, cause: unknown): TinymlError {
+  return new TinymlError({
+    code: 'E_DEVICE_LOST',
+    exit: 2,
+    what: `device lost: port ${port} vanished and did not come back`,
+    measure: `waited ${(waitedMs / 1000).toFixed(1)} s; last: ${cause instanceof Error ? cause.message : String(cause)}`,
+    hint: 'plug the board in again and repeat the command; tinyml ports shows under which name it is now',
+    cause,
   });
 }
 
@@ -48,12 +80,15 @@ export function portBusy(port: string, holder: string): TinymlError {
   });
 }
 
-export function portPermission(port: string): TinymlError {
+/** `group` is whose members may open it, where the system tells. */
+export function portPermission(port: string, group?: string): TinymlError {
+  const join = group === undefined ? 'tinyml doctor says what to do' : `sudo usermod -aG ${group} "$USER"`;
   return new TinymlError({
     code: 'E_PORT_PERMISSION',
     exit: 2,
     what: `port ${port} may not be opened by this user`,
-    hint: 'on Linux add yourself to the group that owns it (usually dialout) and log in again',
+    ...(group === undefined ? {} : { measure: `group ${group} may open it` }),
+    hint: group === undefined ? join : `${join}, then log in again`,
   });
 }
 

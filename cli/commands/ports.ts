@@ -1,37 +1,64 @@
-import { listBoards } from '../../boards/load.ts';
-import { listPorts, type PortInfo } from '../../device/transport/list-ports.ts';
 import { defineCommand } from '../command.ts';
+import { printable } from '../report/error-report.ts';
 import { renderTable } from '../report/table.ts';
+import { type BareDevice, type PortReport, reportBareDevices, reportPorts } from '../session/port-report.ts';
 
-/** Boards whose USB ids are those of a port; several share an adapter's. */
-function boardsBehind(port: PortInfo): string[] {
-  const vid = Number.parseInt(port.vendorId ?? '', 16);
-  const pid = Number.parseInt(port.productId ?? '', 16);
-  return listBoards()
-    .filter((board) => board.usb.some((ids) => ids.vid === vid && ids.pid === pid))
-    .map((board) => board.id);
+function useOf({ holders, access }: PortReport): string {
+  if (holders.length > 0)
+    return `held by ${holders.map(({ pid, program }) => `${program} (${pid})`).join(', ')}`;
+  if (access === null || access.allowed) return 'free';
+  if (access.group === undefined) return 'no permission';
+  return `no permission: group ${access.group}${access.loginAgain ? ', log in again' : ''}`;
+}
+
+const listed = (boards: readonly string[]) => boards.join(', ');
+
+function portTable(ports: readonly PortReport[]): string {
+  const rows = ports.map((port) => [
+    port.path,
+    port.vendorId ? `${port.vendorId}:${port.productId}` : '',
+    port.serialNumber ?? '',
+    port.product ?? port.manufacturer ?? port.what ?? '',
+    listed(port.boards),
+    useOf(port),
+  ]);
+  const titles = ['port', 'usb', 'serial number', 'device', 'may be', 'use'];
+  // What a device calls itself is its own invention.
+  return renderTable(
+    titles.map((title) => ({ title })),
+    rows.map((row) => row.map(printable)),
+  );
+}
+
+function bareLines(devices: readonly BareDevice[]): string[] {
+  return devices.map(
+    ({ usb, what, boards }) => `on USB without a serial port: ${usb} ${what} (${listed(boards)})`,
+  );
+}
+
+function joinLines(ports: readonly PortReport[]): string[] {
+  const closed = ports.filter(
+    ({ access }) => access?.allowed === false && access.group && !access.loginAgain,
+  );
+  const groups = [...new Set(closed.map(({ access }) => access!.group))];
+  return groups.map((group) => `to be allowed: sudo usermod -aG ${group} "$USER", then log in again`);
 }
 
 export const command = defineCommand({
   usage: '',
-  description: 'Lists the serial ports of this machine and the boards that may be behind them.',
+  description:
+    'Lists the serial ports of this machine, the boards that may be behind them, who holds each, and whether you may open it.',
   examples: ['tinyml ports', 'tinyml ports --json'],
   options: [],
   async run(context) {
-    const ports = (await listPorts()).map((port) => ({ ...port, boards: boardsBehind(port) }));
-    context.output.result({ ports }, () => {
-      if (ports.length === 0) return 'no serial ports; the default board virtual-stm32f405 needs none';
-      const usb = (port: PortInfo) => (port.vendorId ? `${port.vendorId}:${port.productId}` : '');
-      const rows = ports.map((port) => [
-        port.path,
-        usb(port),
-        port.manufacturer ?? '',
-        port.boards.join(', '),
-      ]);
-      return renderTable(
-        [{ title: 'port' }, { title: 'usb' }, { title: 'maker' }, { title: 'boards' }],
-        rows,
-      );
+    const ports = await reportPorts();
+    const devices = reportBareDevices(ports);
+    context.output.result({ ports, devices }, () => {
+      const table =
+        ports.length === 0
+          ? 'no serial ports; the default board virtual-stm32f405 needs none. tinyml doctor finds out why a board is missing'
+          : portTable(ports);
+      return [table, ...bareLines(devices), ...joinLines(ports)].join('\n');
     });
     return 0;
   },

@@ -12,6 +12,7 @@ import {
 import type { Context } from '../context.ts';
 import { flashMethodMissing, noBoardFound, severalBoardsFound } from '../errors.ts';
 import type { Progress } from '../output.ts';
+import { showsIds, systemRoot } from './usb-boards.ts';
 
 /** A board that can be talked to. Closed at the end of the command in any case. */
 export interface BoardLink {
@@ -82,13 +83,8 @@ export async function startVirtualBoard(
 
 /** The one port behind which a board of this kind is plugged in, by its USB ids. */
 async function findPort(board: Board): Promise<string> {
-  const matches = (await listPorts()).filter((port) =>
-    board.usb.some(
-      ({ vid, pid }) =>
-        vid === Number.parseInt(port.vendorId ?? '', 16) && pid === Number.parseInt(port.productId ?? '', 16),
-    ),
-  );
-  const paths = matches.map((port) => port.path);
+  const matches = (await listPorts(systemRoot())).filter((port) => showsIds(board, port));
+  const paths = matches.map((port) => systemRoot() + port.path);
   if (paths.length > 1) throw severalBoardsFound(board.id, paths);
   if (paths[0] === undefined) throw noBoardFound(board.id, board.serial.reach);
   return paths[0];
@@ -107,6 +103,7 @@ export async function openBoard(
   const transport = await openTransport(name, {
     baud: board.serial.baud,
     signal: context.lifetime.signal,
+    systemRoot: systemRoot(),
     onWarning: (text) => context.output.warn(text),
   });
   const withdraw = context.lifetime.onEnd(() => transport.close());

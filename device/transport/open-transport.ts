@@ -1,4 +1,6 @@
-import { portUrlInvalid } from '../errors.ts';
+import { findAgain, findByIds, identityOf } from './find-port.ts';
+import { FollowingTransport, type FollowOptions } from './following-transport.ts';
+import { lockKey, type PortAddress, parsePort } from './parse-port.ts';
 import { lockPort } from './port-lock.ts';
 import { Rfc2217Transport } from './rfc2217-transport.ts';
 import { SerialPortTransport } from './serialport-transport.ts';
@@ -14,30 +16,17 @@ export interface OpenOptions {
   readonly onWarning?: (text: string) => void;
   /** Where lock files are kept; the system's folder for temporary files when not given. */
   readonly lockDirectory?: string;
+  /** The tree that holds /sys and /dev, for containers and tests; the machine's own when not given. */
+  readonly systemRoot?: string;
+  /** Opens the device again when it vanishes and comes back, under whatever name. */
+  readonly follow?: FollowOptions;
 }
 
-export type PortAddress =
-  | { readonly kind: 'serial'; readonly path: string }
-  | { readonly kind: 'tcp' | 'rfc2217'; readonly host: string; readonly port: number };
+export { type PortAddress, parsePort } from './parse-port.ts';
 
-/** Takes a port name apart without touching it; E_PORT_URL when it cannot be one. */
-export function parsePort(name: string): PortAddress {
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(name)?.[1]?.toLowerCase();
-  if (scheme === undefined) {
-    if (name.trim() === '' || name.includes('\0')) throw portUrlInvalid(name, 'it is empty');
-    return { kind: 'serial', path: name };
-  }
-  if (scheme !== 'tcp' && scheme !== 'socket' && scheme !== 'rfc2217') {
-    throw portUrlInvalid(name, `${scheme}:// is not a kind of port that tinyml knows`);
-  }
-  const parts = /^[^/]*:\/\/(\[[0-9a-f:.]+\]|[^/:?#[\]@]+):(\d{1,5})\/?$/i.exec(name);
-  const port = Number(parts?.[2]);
-  if (!parts?.[1] || !(port >= 1 && port <= 65535))
-    throw portUrlInvalid(name, 'host:port must follow the //');
-  return { kind: scheme === 'rfc2217' ? 'rfc2217' : 'tcp', host: parts[1].replace(/^\[|\]$/g, ''), port };
-}
+type Reachable = Exclude<PortAddress, { kind: 'usb' }>;
 
-function connectTo(name: string, address: PortAddress, options: OpenOptions): Promise<Transport> {
+function connectTo(name: string, address: Reachable, options: OpenOptions): Promise<Transport> {
   const baud = options.baud ?? 115_200;
   const parity = options.parity ?? 'none';
   switch (address.kind) {
@@ -50,16 +39,9 @@ function connectTo(name: string, address: PortAddress, options: OpenOptions): Pr
   }
 }
 
-/**
- * Opens a port by name (`/dev/ttyACM0`, `COM5`, `tcp://host:port`, `rfc2217://host:port`) for this process alone.
- * Errors: E_PORT_URL, E_PORT_BUSY (names the holder), E_PORT_NOT_FOUND, E_PORT_PERMISSION, E_PORT_UNREACHABLE,
- * E_NOT_RFC2217, E_SERIALPORT_MISSING.
- */
-export async function openTransport(name: string, options: OpenOptions = {}): Promise<Transport> {
-  options.signal?.throwIfAborted();
-  const address = parsePort(name);
-  const key = address.kind === 'serial' ? address.path : `${address.host}:${address.port}`;
-  const lock = lockPort(key, options.lockDirectory);
+/** Opens a port that is there, with its lock, which is released when it is closed. */
+async function openLocked(name: string, address: Reachable, options: OpenOptions): Promise<Transport> {
+  const lock = lockPort(lockKey(address), options.lockDirectory);
   try {
     const transport = await connectTo(name, address, options);
     const close = transport.close.bind(transport);
@@ -69,4 +51,37 @@ export async function openTransport(name: string, options: OpenOptions = {}): Pr
     lock.release();
     throw error;
   }
+}
+
+async function openFollowing(
+  name: string,
+  address: Reachable,
+  options: OpenOptions,
+  follow: FollowOptions,
+): Promise<Transport> {
+  const { systemRoot } = options;
+  const identity = address.kind === 'serial' ? await identityOf(address.path, systemRoot) : undefined;
+  const again = async () => {
+    const path = identity && (await findAgain(identity, systemRoot));
+    // A link that udev keeps, or a device without an identity, comes back under its old name or not at all.
+    if (path === undefined) return openLocked(name, address, options);
+    return openLocked(path, { kind: 'serial', path }, options);
+  };
+  return new FollowingTransport(await openLocked(name, address, options), again, follow);
+}
+
+/**
+ * Opens a port by name (`/dev/ttyACM0`, `COM5`, `VID:PID[:SERIAL]`, `tcp://host:port`, `rfc2217://host:port`) for this
+ * process alone.
+ * Errors: E_PORT_URL, E_PORT_BUSY (names the holder), E_PORT_NOT_FOUND, E_SEVERAL_PORTS, E_PORT_PERMISSION,
+ * E_PORT_UNREACHABLE, E_NOT_RFC2217, E_SERIALPORT_MISSING.
+ */
+export async function openTransport(name: string, options: OpenOptions = {}): Promise<Transport> {
+  options.signal?.throwIfAborted();
+  const address = parsePort(name);
+  const path = address.kind === 'usb' ? await findByIds(name, address.ids, options.systemRoot) : undefined;
+  const reachable: Reachable = address.kind === 'usb' ? { kind: 'serial', path: path! } : address;
+  const shown = path ?? name;
+  if (options.follow) return openFollowing(shown, reachable, options, options.follow);
+  return openLocked(shown, reachable, options);
 }

@@ -104,6 +104,12 @@ function lockFile(port: string, directory: string): string {
   return join(directory, `tinyml-port-${digest}.lock`);
 }
 
+/** The live process that holds the lock of a port, if there is one. */
+export function lockHolder(port: string, directory: string = tmpdir()): number | undefined {
+  const holder = readHolder(lockFile(port, directory));
+  return holder && alive(holder) ? holder.pid : undefined;
+}
+
 /**
  * Takes the port for this process. E_PORT_BUSY names the holder when another live process has it; the lock of a dead
  * one is cleared. Different names of one device (links in /dev/serial) count as one port.

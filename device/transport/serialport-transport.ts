@@ -9,6 +9,9 @@ import {
   portPermission,
   serialSupportMissing,
 } from '../errors.ts';
+import { accessTo } from '../host/port-access.ts';
+import { usersOf } from '../host/port-users.ts';
+import { systemTree } from '../host/read-system.ts';
 import { bounded } from './bounded.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { Parity, Signals, Transport } from './transport.ts';
@@ -31,12 +34,24 @@ async function loadSerialPort(path: string): Promise<typeof SerialPort> {
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+const linux = process.platform === 'linux';
+
+/** Who has a port open, as far as this user may know. */
+function holdersOf(path: string): string {
+  const users = linux ? usersOf(systemTree(), deviceFile(path) ?? path) : [];
+  const others = users.filter(({ pid }) => pid !== process.pid);
+  if (others.length === 0) return 'another program holds it open';
+  return others.map(({ pid, program }) => `process ${pid} (${program}) holds it open`).join(', ');
+}
+
 function openError(path: string, error: unknown): Error {
   const text = textOf(error);
   if (/cannot lock|resource busy|EBUSY|access denied.*in use|temporarily unavailable/i.test(text)) {
-    return portBusy(path, 'another program holds it open');
+    return portBusy(path, holdersOf(path));
   }
-  if (/permission denied|EACCES|access denied/i.test(text)) return portPermission(path);
+  if (/permission denied|EACCES|access denied/i.test(text)) {
+    return portPermission(path, linux ? accessTo(systemTree(), path).group : undefined);
+  }
   if (/no such file|ENOENT|file not found/i.test(text)) return portNotFound(path);
   return portFailed(path, `cannot be opened (${text})`, error);
 }

@@ -227,7 +227,7 @@ describe('an RFC 2217 port', () => {
     await expect.poll(() => state).toBe('57600 E False True');
     await transport.setSignals({ dtr: true, rts: false });
     await transport.setBaud(9_600, 'none');
-    await expect.poll(() => state).toBe('9600 N True False');
+    await expect.poll(() => state, { timeout: 20_000 }).toBe('9600 N True False');
     await transport.write(ALL_BYTES);
     expect(Buffer.compare(await collect(transport, 1024), ALL_BYTES)).toBe(0);
   });
