@@ -22,8 +22,8 @@ const BEGIN =
 const DUMP_LINES = 80;
 
 const BACKTRACE = /backtrace:?\s+((?:0x[0-9a-f]{8}:0x[0-9a-f]{8}\s*)+)/i;
-/** `PC : 0x400d1d5b`, `(r15/pc): 0x0800...`, `LR = 08000214`, `[LR]: 0x...`. */
-const REGISTER = /\b(mepc|pc|lr|ra|a0|epc1)\b[\])]*\s*[:=]\s*(?:0x)?([0-9a-f]{8})\b/gi;
+/** `PC : 0x400d1d5b`, `(r15/pc): 0x0800...`, `LR [R14] = 08000214`, `[LR]: 0x...`. */
+const REGISTER = /\b(mepc|pc|lr|ra|a0|epc1)\b(?:\s*\[r1[45]\])?[\])]*\s*[:=]\s*(?:0x)?([0-9a-f]{8})\b/gi;
 const FAULT_REGISTER = /\b(mcause|mtval|cfsr|hfsr|bfar|mmfar)\b[\])]*\s*[:=]\s*(?:0x)?([0-9a-f]{1,8})\b/gi;
 /** ESP-IDF on RISC-V: address and words of the stack, for want of a backtrace. */
 const STACK_WORDS = /^\s*[0-9a-f]{8}:((?:\s+0x[0-9a-f]{8}){2,})/i;
