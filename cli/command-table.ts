@@ -74,6 +74,16 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import('./commands/monitor.ts'),
   },
   {
+    name: 'reset',
+    summary: 'restart the program of a board',
+    load: () => import('./commands/reset.ts'),
+  },
+  {
+    name: 'erase',
+    summary: 'erase the flash of a board, or a part of it',
+    load: () => import('./commands/erase.ts'),
+  },
+  {
     name: 'ops',
     summary: 'list the operators that can be converted',
     load: () => import('./commands/ops.ts'),

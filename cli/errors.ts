@@ -292,6 +292,17 @@ export function flashMethodMissing(board: string, ways: readonly string[]): Tiny
   });
 }
 
+/** `what` is what would have been done. */
+export function notConfirmed(what: string, why: string): TinymlError {
+  return new TinymlError({
+    code: 'E_NOT_CONFIRMED',
+    exit: 1,
+    what: `did not ${what}: ${why}`,
+    measure: 'nothing was changed',
+    hint: '--yes answers beforehand',
+  });
+}
+
 export function cyclesNotModelled(board: string): TinymlError {
   return new TinymlError({
     code: 'E_CYCLES_NOT_MODELLED',

@@ -28,6 +28,24 @@ export function parseInputShape(text: string, name: string): readonly [string, r
   return [text.slice(0, split), sizes.map(Number)];
 }
 
+/** An address such as `0x08020000`. */
+export function parseAddress(text: string, name: string): number {
+  const value = /^0x[0-9a-f]{1,8}$/i.test(text) ? Number(text) : Number.NaN;
+  if (Number.isNaN(value)) throw badValue(name, text, 'an address such as 0x08020000');
+  return value;
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 * 1024 };
+
+/** A number of bytes: `16384`, `16k`, `1M`, `0x4000`. */
+export function parseBytes(text: string, name: string): number {
+  const parts = /^(0x[0-9a-f]{1,8}|\d{1,9})([kKmM]?)(?:i?[bB])?$/.exec(text);
+  const value = parts ? Number(parts[1]) * units[parts[2]!.toLowerCase()]! : 0;
+  if (!(value >= 1 && value <= 2 ** 32))
+    throw badValue(name, text, 'a number of bytes such as 16384, 16k or 1M');
+  return value;
+}
+
 export const boardOption: OptionSpec = {
   flags: '--board <id>',
   help: 'the board; tinyml boards lists them',
@@ -35,10 +53,24 @@ export const boardOption: OptionSpec = {
   setting: 'board',
 };
 
+/** For commands that also serve a board that no file describes. */
+export const knownBoardOption: OptionSpec = {
+  flags: '--board <id>',
+  help: "the board behind the port; without it what the port's USB ids tell",
+  setting: 'board',
+};
+
 export const portOption: OptionSpec = {
   flags: '-p, --port <port>',
-  help: "the board's port: /dev/ttyACM0, COM5, tcp://host:port, rfc2217://host:port",
+  help: "the board's port: /dev/ttyACM0, COM5, VID:PID[:SERIAL], tcp://host:port, rfc2217://host:port",
   setting: 'port',
+};
+
+export const baudOption: OptionSpec = {
+  flags: '-b, --baud <n>',
+  help: "bits a second; without it the board's, or 115200",
+  parse: countUpTo(12_000_000),
+  setting: 'baud',
 };
 
 export const calibOption: OptionSpec = {
@@ -74,6 +106,7 @@ export const optimizeOption: OptionSpec = {
 export const settingNames: readonly string[] = [
   'board',
   'port',
+  'baud',
   'calib',
   'inputShape',
   'engine',

@@ -224,6 +224,26 @@ export function verifyFailed(address: number, found: number, wanted: number): Ti
   });
 }
 
+/** `ends` are the addresses at which a range may begin or end. */
+export function eraseRangeRefused(why: string, ends: readonly number[]): TinymlError {
+  return new TinymlError({
+    code: 'E_ERASE_RANGE',
+    exit: 1,
+    what: `that range of flash cannot be erased: ${why}`,
+    measure: ['nothing was erased', `sectors begin and end at ${ends.map((end) => hex(end)).join(' ')}`],
+    hint: 'whole sectors only: choose --address and --bytes from these',
+  });
+}
+
+export function eraseFailed(address: number, found: number): TinymlError {
+  return new TinymlError({
+    code: 'E_ERASE_FAILED',
+    exit: 2,
+    what: `the flash is not erased: at ${hex(address)} it reads ${hex(found, 2)}`,
+    hint: 'the sector may be write-protected: stm32flash -u PORT removes that',
+  });
+}
+
 // Benchmark protocol
 
 export function boardSilent(port: string): TinymlError {

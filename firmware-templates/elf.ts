@@ -129,3 +129,29 @@ export function functionAt(elf: Elf, address: number): string | undefined {
     return kind === 'function' && place >>> 0 >= first >>> 0 && place >>> 0 < (first >>> 0) + bytes;
   })?.name;
 }
+
+export interface CodePlace {
+  readonly name: string;
+  /** Bytes from the start of the function. */
+  readonly offset: number;
+}
+
+/**
+ * The function that a code address belongs to. Functions written in assembly often have no size: one that begins before
+ * the address in the same section is then taken, if none with a size holds it.
+ */
+export function placeOf(elf: Elf, address: number): CodePlace | undefined {
+  const place = (address & ~1) >>> 0;
+  const startOf = ({ address: start }: ElfSymbol) => (start & ~1) >>> 0;
+  const section = elf.sections.find(
+    (one) => one.executable && place >= one.address && place < one.address + one.bytes,
+  );
+  if (!section) return undefined;
+  const before = elf.symbols.filter(
+    (one) => one.kind === 'function' && startOf(one) <= place && startOf(one) >= section.address,
+  );
+  const holder =
+    before.find((one) => place < startOf(one) + one.bytes) ??
+    before.filter(({ bytes }) => bytes === 0).sort((a, b) => startOf(b) - startOf(a))[0];
+  return holder && { name: holder.name, offset: place - startOf(holder) };
+}

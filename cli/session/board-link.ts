@@ -26,7 +26,7 @@ export interface BoardLink {
 }
 
 /** What the flasher has to know of a board's chip. */
-function targetOf({ chip }: Stm32f4Board): Stm32Target {
+export function stm32TargetOf({ chip }: Stm32f4Board): Stm32Target {
   return {
     chipId: chip.bootloader.chipId,
     flashAddress: chip.flash.origin,
@@ -42,7 +42,7 @@ type StartOptions = VirtualChoice & Pick<VirtualStm32Options, 'signal' | 'onNote
 function startStm32f4(board: Stm32f4Board, options: StartOptions): Promise<VirtualBoard> {
   const { emulator, chip } = board;
   if (!emulator) throw flashMethodMissing(board.id, ['it is a real board; only virtual ones can be started']);
-  const target = targetOf(board);
+  const target = stm32TargetOf(board);
   return startVirtualStm32({
     ...options,
     flashBytes: chip.flash.bytes,
@@ -83,7 +83,7 @@ export async function startVirtualBoard(
 }
 
 /** The one port behind which a board of this kind is plugged in, by its USB ids. */
-async function findPort(board: Board): Promise<string> {
+export async function findPort(board: Board): Promise<string> {
   const matches = (await listPorts(systemRoot())).filter((port) => showsIds(board, port));
   const paths = matches.map((port) => systemRoot() + port.path);
   if (paths.length > 1) throw severalBoardsFound(board.id, paths);
@@ -166,7 +166,7 @@ export async function flashBoard(
     );
   }
   return flashStm32(transport, image, {
-    target: targetOf(board),
+    target: stm32TargetOf(board),
     baud: board.serial.baud,
     signal: context.lifetime.signal,
     onProgress: ({ phase, done, total }) =>

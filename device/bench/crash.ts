@@ -89,6 +89,13 @@ const riscV: CrashForm = {
   },
 };
 
+/** What registers of a Cortex-M or a RISC-V core mean that were found in a text, by their names in lower case. */
+export function causesIn(registers: ReadonlyMap<string, number>): string[] {
+  const register = (name: string) => registers.get(name) ?? 0;
+  if (registers.has('mcause')) return riscV.causesOf(register);
+  return registers.has('cfsr') || registers.has('hfsr') ? cortexM.causesOf(register) : [];
+}
+
 const FORMS: ReadonlyMap<number, CrashForm> = new Map([
   [CRASH, cortexM],
   [CRASH_RISCV, riscV],

@@ -26,7 +26,7 @@ export const REFUSED = 0xff;
 const HEAD_BYTES = 2;
 const CRC_BYTES = 4;
 /** One code byte for every 254 bytes of the longest frame, and the first one. */
-const ENCODED_LIMIT = BODY_LIMIT + HEAD_BYTES + CRC_BYTES + 5;
+export const ENCODED_LIMIT = BODY_LIMIT + HEAD_BYTES + CRC_BYTES + 5;
 const NOISE_KEPT = 256;
 
 export interface Frame {
@@ -49,7 +49,8 @@ export function encodeFrame(type: number, seq: number, body: Uint8Array): Uint8A
   return wire;
 }
 
-function decodeFrame(encoded: Uint8Array): Frame | undefined {
+/** Undefined when the bytes between two delimiters are no frame, or a damaged one. */
+export function decodeFrame(encoded: Uint8Array): Frame | undefined {
   const bytes = cobsDecode(encoded);
   if (!bytes || bytes.length < HEAD_BYTES + CRC_BYTES) return undefined;
   const end = bytes.length - CRC_BYTES;

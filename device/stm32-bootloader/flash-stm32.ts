@@ -59,7 +59,8 @@ async function checkProtection(session: BootloaderSession, port: string, address
   });
 }
 
-async function checkChip(
+/** The right chip, and one that can be read: E_WRONG_CHIP, E_READ_PROTECTED. */
+export async function checkChip(
   session: BootloaderSession,
   port: string,
   target: Stm32Target,
@@ -72,7 +73,8 @@ async function checkChip(
   return info;
 }
 
-function eraseCommandOf(info: BootloaderInfo, port: string): number {
+/** The code of the erase command that the chip has; E_BOOTLOADER when it has none. */
+export function eraseCommandOf(info: BootloaderInfo, port: string): number {
   if (info.commands.includes(EXTENDED_ERASE)) return EXTENDED_ERASE;
   if (info.commands.includes(ERASE)) return ERASE;
   throw bootloaderTooOld(port, 'erase flash');
@@ -135,7 +137,12 @@ export async function flashStm32(
   };
 }
 
-async function startImage(session: BootloaderSession, transport: Transport, address: number): Promise<void> {
+/** Starts what the flash holds: by reset, or by Go where there are no reset lines. */
+export async function startImage(
+  session: BootloaderSession,
+  transport: Transport,
+  address: number,
+): Promise<void> {
   if (transport.hasSignals) {
     await session.startFlash();
     return;

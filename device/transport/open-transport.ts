@@ -1,3 +1,4 @@
+import { portNotFound } from '../errors.ts';
 import { findAgain, findByIds, identityOf } from './find-port.ts';
 import { FollowingTransport, type FollowOptions } from './following-transport.ts';
 import { lockKey, type PortAddress, parsePort } from './parse-port.ts';
@@ -63,9 +64,10 @@ async function openFollowing(
   const identity = address.kind === 'serial' ? await identityOf(address.path, systemRoot) : undefined;
   const again = async () => {
     const path = identity && (await findAgain(identity, systemRoot));
-    // A link that udev keeps, or a device without an identity, comes back under its old name or not at all.
-    if (path === undefined) return openLocked(name, address, options);
-    return openLocked(path, { kind: 'serial', path }, options);
+    if (path !== undefined) return openLocked(path, { kind: 'serial', path }, options);
+    // Another device may have taken the old name; only what has no serial number is taken for the same by its name.
+    if (identity?.serialNumber !== undefined) throw portNotFound(name);
+    return openLocked(name, address, options);
   };
   return new FollowingTransport(await openLocked(name, address, options), again, follow);
 }

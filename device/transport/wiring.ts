@@ -32,3 +32,32 @@ export function holdInReset(transport: Transport, wiring: Wiring, mode: BootMode
 export function releaseReset(transport: Transport, wiring: Wiring, mode: BootMode): Promise<void> {
   return transport.setSignals(signalsFor(wiring, false, mode));
 }
+
+const PULSE_MS = 100;
+const NEITHER = { dtr: false, rts: false };
+const RTS_ALONE = { dtr: false, rts: true };
+const BOTH = { dtr: true, rts: true };
+
+/**
+ * Restarts the program of a board whose wiring is not known, whatever the usual ones make of it: RTS alone pulls EN of
+ * an ESP32 devkit low, DTR pulls NRST of a board with our default wiring and the reset of an Arduino, and each pin that
+ * chooses a boot loader is at rest when its reset ends. No two lines change at once.
+ */
+export async function pulseAnyReset(transport: Transport, signal?: AbortSignal): Promise<void> {
+  for (const signals of [RTS_ALONE, BOTH, RTS_ALONE, NEITHER]) {
+    await transport.setSignals(signals);
+    if (signals !== NEITHER) await transport.clock.sleep(PULSE_MS, signal);
+  }
+}
+
+/** Restarts a board's program from flash. */
+export async function pulseReset(
+  transport: Transport,
+  wiring: Wiring,
+  holdMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  await holdInReset(transport, wiring, 'flash');
+  await transport.clock.sleep(holdMs, signal);
+  await releaseReset(transport, wiring, 'flash');
+}

@@ -217,9 +217,11 @@ describe('an RFC 2217 port', () => {
     const child = spawn(python!, ['-c', PYSERIAL_SERVER], { stdio: ['ignore', 'pipe', 'inherit'] });
     cleanup.push(() => child.kill('SIGKILL'));
     const port = await firstLine(child);
+    let said = '';
     let state = '';
     child.stdout.on('data', (bytes) => {
-      state = String(bytes).trim().split('\n').at(-1)!;
+      said += String(bytes);
+      state = said.trim().split('\n').at(-1)!;
     });
     const transport = await open(`rfc2217://127.0.0.1:${port}`, { baud: 57_600, parity: 'even' });
     await expect.poll(() => state).toMatch(/^57600 E /);

@@ -1,0 +1,48 @@
+import type { Board } from '../../boards/load.ts';
+import { findByIds, identityOf } from '../../device/transport/find-port.ts';
+import type { FollowOptions } from '../../device/transport/following-transport.ts';
+import { openTransport, parsePort } from '../../device/transport/open-transport.ts';
+import type { Transport } from '../../device/transport/transport.ts';
+import { chooseBoard } from '../board-choice.ts';
+import type { Context } from '../context.ts';
+import { releaseBoard } from './board-control.ts';
+import { boardsBehind, systemRoot } from './usb-boards.ts';
+
+export interface OpenPort {
+  readonly transport: Transport;
+  /** The board asked for, or the only one that the port's USB ids belong to. */
+  readonly board: Board | undefined;
+}
+
+export interface PortChoice {
+  readonly port: string;
+  readonly board?: string | undefined;
+  readonly baud?: number | undefined;
+  readonly follow?: FollowOptions;
+}
+
+/** The board that the USB ids of a port tell, if they tell only one. */
+async function guessBoard(port: string): Promise<Board | undefined> {
+  const address = parsePort(port);
+  let path = address.kind === 'serial' ? address.path : undefined;
+  if (address.kind === 'usb') path = await findByIds(port, address.ids, systemRoot());
+  if (path === undefined) return undefined;
+  const ids = await identityOf(path, systemRoot());
+  const boards = ids ? boardsBehind(ids) : [];
+  return boards.length === 1 ? boards[0] : undefined;
+}
+
+/** Opens a port that may have any board behind it, or none that is known; it is closed when the command ends. */
+export async function openPort(context: Context, choice: PortChoice): Promise<OpenPort> {
+  const board = choice.board === undefined ? await guessBoard(choice.port) : chooseBoard(choice.board);
+  const transport = await openTransport(choice.port, {
+    baud: choice.baud ?? board?.serial.baud ?? 115_200,
+    signal: context.lifetime.signal,
+    systemRoot: systemRoot(),
+    onWarning: (text) => context.output.warn(text),
+    ...(choice.follow ? { follow: choice.follow } : {}),
+  });
+  context.lifetime.onEnd(() => transport.close());
+  await releaseBoard(context, board, transport);
+  return { transport, board };
+}
