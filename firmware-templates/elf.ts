@@ -10,6 +10,10 @@ export interface ElfSection {
   readonly executable: boolean;
   /** Has content in the file; false for .bss and the like. */
   readonly loaded: boolean;
+  /** Part of the program itself, rather than a table about it. */
+  readonly program: boolean;
+  /** A view of the file; empty where nothing is loaded. */
+  readonly content: Uint8Array;
 }
 
 export interface ElfSymbol {
@@ -20,6 +24,8 @@ export interface ElfSymbol {
 }
 
 export interface Elf {
+  /** Address of the first instruction. */
+  readonly entry: number;
   readonly sections: readonly ElfSection[];
   readonly symbols: readonly ElfSymbol[];
 }
@@ -28,6 +34,7 @@ export interface Elf {
 const HEADER_BYTES = 52;
 const SECTION_BYTES = 40;
 const SYMBOL_BYTES = 16;
+const SHT_PROGBITS = 1;
 const SHT_SYMTAB = 2;
 const SHT_NOBITS = 8;
 const KINDS = { 1: 'object', 2: 'function' } as const;
@@ -55,7 +62,7 @@ function textAt(table: Uint8Array, offset: number): string {
   return new TextDecoder('latin1').decode(table.subarray(offset, end));
 }
 
-function rawSections(bytes: Uint8Array): { sections: RawSection[]; namesIndex: number } {
+function rawSections(bytes: Uint8Array): { sections: RawSection[]; namesIndex: number; entry: number } {
   const header = viewOf(slice(bytes, 0, HEADER_BYTES, 'the header'));
   if (header.getUint32(0) !== 0x7f454c46) throw badElf('is not an ELF file');
   if (header.getUint8(4) !== 1 || header.getUint8(5) !== 1)
@@ -77,7 +84,7 @@ function rawSections(bytes: Uint8Array): { sections: RawSection[]; namesIndex: n
       link: field(6),
     };
   });
-  return { sections, namesIndex: header.getUint16(50, true) };
+  return { sections, namesIndex: header.getUint16(50, true), entry: header.getUint32(24, true) };
 }
 
 function contentOf(bytes: Uint8Array, section: RawSection | undefined, what: string): Uint8Array {
@@ -104,9 +111,10 @@ function symbolsOf(bytes: Uint8Array, sections: readonly RawSection[]): ElfSymbo
 
 /** The sections and symbols of a 32-bit little-endian ELF file. Throws E_BAD_ELF; never reads outside `bytes`. */
 export function readElf(bytes: Uint8Array): Elf {
-  const { sections, namesIndex } = rawSections(bytes);
+  const { sections, namesIndex, entry } = rawSections(bytes);
   const names = contentOf(bytes, sections[namesIndex], 'the table of section names');
   return {
+    entry,
     sections: sections.map((section) => ({
       name: textAt(names, section.nameOffset),
       address: section.address,
@@ -115,6 +123,8 @@ export function readElf(bytes: Uint8Array): Elf {
       writable: (section.flags & 1) !== 0,
       executable: (section.flags & 4) !== 0,
       loaded: section.type !== SHT_NOBITS,
+      program: section.type === SHT_PROGBITS,
+      content: section.type === SHT_NOBITS ? new Uint8Array() : contentOf(bytes, section, 'a section'),
     })),
     symbols: symbolsOf(bytes, sections),
   };

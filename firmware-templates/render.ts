@@ -1,7 +1,11 @@
 import { noPort } from './errors.ts';
+import type { EspImageOptions } from './esp-image.ts';
 import { cmakeLists, makefile, objectOf } from './render/build-files.ts';
 import { configHeader, type Define, plainText } from './render/config-header.ts';
-import type { BoardFacts, ModelFacts, SourceFile } from './render/facts.ts';
+import { espDefines } from './render/esp-config.ts';
+import { espLinkerScript } from './render/esp-linker-script.ts';
+import { constantsPlace, espImageOptions } from './render/esp-plan.ts';
+import type { BoardFacts, EspFacts, ModelFacts, SourceFile } from './render/facts.ts';
 import { arenaSection, linkerScript } from './render/linker-script.ts';
 import { rv32VirtDefines } from './render/rv32-virt-config.ts';
 import { stm32f4Defines } from './render/stm32f4-config.ts';
@@ -25,7 +29,9 @@ export interface FirmwarePlan {
   /** Independent of each other. */
   readonly compile: readonly ToolRun[];
   readonly link: ToolRun;
-  /** From `firmware.elf`: `firmware.bin` and `firmware.hex`. */
+  /** How `firmware.bin` is made from `firmware.elf` (`espImage`), where no run of a tool does it. */
+  readonly espImage?: EspImageOptions;
+  /** From `firmware.elf`: `firmware.bin` and `firmware.hex`, in this order. */
   readonly images: readonly ToolRun[];
 }
 
@@ -61,16 +67,26 @@ const TEMPLATES = {
   ],
   'rv32-virt': [
     ...COMMON_TEMPLATES,
-    'port/rv32/string.h',
+    'port/freestanding/string.h',
     'port/rv32/tml_rv32.c',
     'port/rv32/tml_rv32.h',
     'port/rv32-virt/tml_rv32_virt.c',
+  ],
+  esp32c3: [
+    ...COMMON_TEMPLATES,
+    'port/freestanding/string.h',
+    'port/rv32/tml_rv32.c',
+    'port/rv32/tml_rv32.h',
+    'port/esp/tml_esp.c',
+    'port/esp/tml_esp.h',
+    'port/esp32c3/tml_esp32c3.c',
   ],
 } as const satisfies Partial<Record<BoardFacts['family'], readonly string[]>>;
 
 type PortFamily = keyof typeof TEMPLATES;
 type PortFacts = Extract<BoardFacts, { family: PortFamily }>;
 
+const isEsp = (board: BoardFacts): board is EspFacts => board.family.startsWith('esp32');
 const hasPort = (board: BoardFacts): board is PortFacts => Object.hasOwn(TEMPLATES, board.family);
 
 const ENVIRONMENT = { LC_ALL: 'C' };
@@ -97,6 +113,7 @@ export function compilerFlags(board: Pick<BoardFacts, 'cpu'>, optimize: 'speed' 
 
 function familyDefines(board: BoardFacts): Define[] {
   if (!hasPort(board)) throw noPort(board.family);
+  if (isEsp(board)) return espDefines(board);
   return board.family === 'stm32f4' ? stm32f4Defines(board) : rv32VirtDefines(board);
 }
 
@@ -144,7 +161,7 @@ export function renderFirmware(request: FirmwareRequest): FirmwarePlan {
   return {
     files: [
       ...sources,
-      { path: 'firmware.ld', text: linkerScript(request.board, request.stackBytes) },
+      { path: 'firmware.ld', text: linkerScriptFor(request) },
       { path: 'Makefile', text: makefile(parts) },
       { path: 'CMakeLists.txt', text: cmakeLists(parts) },
     ],
@@ -160,7 +177,30 @@ export function renderFirmware(request: FirmwareRequest): FirmwarePlan {
       output: 'firmware.elf',
       environment: ENVIRONMENT,
     },
-    images: [imageRun(prefix, 'binary', 'firmware.bin'), imageRun(prefix, 'ihex', 'firmware.hex')],
+    ...imagesFor(request.board, prefix),
+  };
+}
+
+function linkerScriptFor({ board, stackBytes, model }: FirmwareRequest): string {
+  if (isEsp(board)) return espLinkerScript(board, stackBytes, constantsPlace(board, model, stackBytes));
+  return linkerScript(board, stackBytes);
+}
+
+function imagesFor(board: BoardFacts, prefix: string): Pick<FirmwarePlan, 'images' | 'espImage'> {
+  if (!isEsp(board))
+    return { images: [imageRun(prefix, 'binary', 'firmware.bin'), imageRun(prefix, 'ihex', 'firmware.hex')] };
+  const { imageOffset } = board.boot;
+  const place = ['-I', 'binary', '-O', 'ihex', '--change-addresses', String(imageOffset)];
+  return {
+    espImage: espImageOptions(board),
+    images: [
+      {
+        tool: `${prefix}objcopy`,
+        args: [...place, 'firmware.bin', 'firmware.hex'],
+        output: 'firmware.hex',
+        environment: ENVIRONMENT,
+      },
+    ],
   };
 }
 

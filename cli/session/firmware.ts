@@ -8,6 +8,7 @@ import { machineOf } from '../../converter/codegen/machine.ts';
 import type { ConvertedModel } from '../../converter/convert-model.ts';
 import type { Graph } from '../../converter/ir/types.ts';
 import { elfSizes, type ImageSizes } from '../../firmware-templates/elf-sizes.ts';
+import { espImage } from '../../firmware-templates/esp-image.ts';
 import { arenaRoom, linkOverflow } from '../../firmware-templates/fit.ts';
 import {
   arenaSection,
@@ -100,7 +101,12 @@ function planFor(board: Board, model: FirmwareModel): FirmwarePlan {
   const facts = firmwareFacts(board);
   return renderFirmware({
     board: facts,
-    model: { layers: model.layers.length, inputKept: false },
+    model: {
+      layers: model.layers.length,
+      inputKept: false,
+      weightsBytes: model.weightsBytes,
+      arenaBytes: model.arenaBytes,
+    },
     modelFiles: [...model.sources].map(([path, text]) => ({ path, text })),
     templates: firmwareTemplates(facts.family).map((path) => ({ path, text: readTemplate(path) })),
     optimize: model.optimize,
@@ -163,8 +169,9 @@ export async function buildFirmware(
   }
   await inParallel(plan.compile.map((run) => () => runStep(context, folder, run, board)));
   await runStep(context, folder, plan.link, board);
-  for (const image of plan.images) await runStep(context, folder, image, board);
   const elf = readImage(folder, 'firmware.elf', plan.link.tool);
+  if (plan.espImage) writeFileSync(join(folder, 'firmware.bin'), espImage(elf, plan.espImage));
+  for (const image of plan.images) await runStep(context, folder, image, board);
   return {
     elf,
     bin: readImage(folder, 'firmware.bin', plan.images[0]!.tool),

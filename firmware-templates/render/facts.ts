@@ -105,6 +105,8 @@ export interface ModelFacts {
   readonly layers: number;
   /** Inference leaves the input as it was loaded. */
   readonly inputKept: boolean;
+  readonly weightsBytes: number;
+  readonly arenaBytes: number;
 }
 
 export interface SourceFile {

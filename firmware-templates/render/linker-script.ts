@@ -1,7 +1,7 @@
 import type { BoardFacts, MemoryRegion, NamedRegion } from './facts.ts';
 
-const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
-const region = (name: string, mode: string, { origin, bytes }: MemoryRegion) =>
+export const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
+export const region = (name: string, mode: string, { origin, bytes }: MemoryRegion) =>
   `  ${name} (${mode}) : ORIGIN = ${hex(origin)}, LENGTH = ${bytes}`;
 
 /** A name as linkers and compilers take it. */

@@ -1,11 +1,11 @@
 import { noPort } from '../errors.ts';
 import type { BoardFacts } from './facts.ts';
 
-type Cpu = Extract<BoardFacts['cpu'], 'cortex-m4f' | 'rv32imc'>;
+type Cpu = Extract<BoardFacts['cpu'], 'cortex-m4f' | 'rv32imc' | 'xtensa-lx6'>;
 
 export interface Toolchain {
   /** What the names of its programs begin with. */
-  readonly prefix: 'arm-none-eabi-' | 'riscv64-unknown-elf-';
+  readonly prefix: 'arm-none-eabi-' | 'riscv64-unknown-elf-' | 'xtensa-lx106-elf-';
   readonly compile: readonly string[];
   readonly link: readonly string[];
 }
@@ -30,6 +30,12 @@ const toolchains: Readonly<Record<Cpu, Toolchain>> = {
       '-fbuiltin',
     ],
     link: ['-march=rv32imc', '-mabi=ilp32'],
+  },
+  // The ESP8266's core has the same instructions but for register windows, which nobody has to use, and a few more.
+  'xtensa-lx6': {
+    prefix: 'xtensa-lx106-elf-',
+    compile: ['-mlongcalls', '-mtext-section-literals', '-ffreestanding', '-fbuiltin'],
+    link: [],
   },
 };
 

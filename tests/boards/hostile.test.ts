@@ -83,7 +83,7 @@ describe('a hostile board file', () => {
       }
       const plan = renderFirmware({
         board: firmwareFacts(board),
-        model: { layers: 1, inputKept: false },
+        model: { layers: 1, inputKept: false, weightsBytes: 0, arenaBytes: 0 },
         modelFiles: [],
         templates: [],
         optimize: 'speed',

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { firmwareFacts, loadBoard } from '../../boards/load.ts';
+import { espImage } from '../../firmware-templates/esp-image.ts';
 import {
   type FirmwarePlan,
   firmwareTemplates,
@@ -14,11 +15,16 @@ const root = join(import.meta.dirname, '../..');
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8');
 
 /** The plan of the hand-made model's firmware, with lines of C put before the model's text. */
-export function tinyPlan(boardId: string, prologue = '', banner = 'made for a test'): FirmwarePlan {
+export function tinyPlan(
+  boardId: string,
+  prologue = '',
+  banner = 'made for a test',
+  weightsBytes = 0,
+): FirmwarePlan {
   const board = firmwareFacts(loadBoard(boardId));
   return renderFirmware({
     board,
-    model: { layers: 4, inputKept: false },
+    model: { layers: 4, inputKept: false, weightsBytes, arenaBytes: 0 },
     modelFiles: [
       { path: 'model.c', text: prologue + textOf('tests/firmware/fixtures/model.c') },
       { path: 'tml_model.h', text: textOf('firmware-templates/kernels/tml_model.h') },
@@ -53,6 +59,10 @@ export function buildPlan(plan: FirmwarePlan, folder?: string): string {
   const place = writePlan(plan, folder);
   for (const unit of plan.compile) run(place, unit, ['-Werror']);
   run(place, plan.link, []);
+  if (plan.espImage) {
+    const elf = readFileSync(join(place, 'firmware.elf'));
+    writeFileSync(join(place, 'firmware.bin'), espImage(elf, plan.espImage));
+  }
   for (const image of plan.images) run(place, image, []);
   return place;
 }

@@ -55,7 +55,12 @@ function buildFirmware({ graph }: Golden, id: Emulated, split?: Split): string {
   });
   const plan = renderFirmware({
     board,
-    model: { layers: model.layers.length, inputKept: model.inputKept },
+    model: {
+      layers: model.layers.length,
+      inputKept: model.inputKept,
+      weightsBytes: model.weightsBytes,
+      arenaBytes: model.arenaBytes,
+    },
     modelFiles: [...model.files].map(([path, text]) => ({ path, text })),
     templates: firmwareTemplates(board.family).map((path) => ({ path, text: templateText(path) })),
     optimize: 'speed',

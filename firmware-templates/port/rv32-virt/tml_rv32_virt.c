@@ -23,6 +23,20 @@
 
 static uint64_t started_at;
 
+/* Makes accesses that no program of ours means fault: below devices and RAM, beyond RAM, writes into flash, and
+ * instructions from RAM. The stack lies at the bottom of RAM behind the flash, so its overflow faults as well. */
+void tml_protect_memory(void)
+{
+	TML_PMP_END(0, TML_DEVICES_START);
+	TML_PMP_END(1, TML_FLASH_START);
+	TML_PMP_END(2, TML_RAM_START);
+	TML_PMP_END(3, TML_RAM_END);
+	TML_PMP_END(4, 0xFFFFFFFFu);
+	__asm__ volatile("csrw pmpcfg1, %0" ::"r"(TML_PMP_RANGE(0)));
+	TML_PMP_RIGHTS(0, 0, TML_PMP_READ | TML_PMP_WRITE, TML_PMP_READ | TML_PMP_EXECUTE,
+		       TML_PMP_READ | TML_PMP_WRITE);
+}
+
 /* Interrupts wake the core and are never taken. The machine holds further bytes back while its receiver is full, so
  * that polling loses none. */
 static void uart_start(void)

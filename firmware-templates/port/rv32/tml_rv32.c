@@ -4,12 +4,9 @@
 #include "tml_bench.h"
 #include "tml_config.h"
 
-/* Fields of a PMP configuration byte. */
-#define PMP_READ 0x01u
-#define PMP_WRITE 0x02u
-#define PMP_EXECUTE 0x04u
-#define PMP_FROM_LAST 0x08u /* TOR: from the last entry's address to this one's */
-#define PMP_LOCKED 0x80u /* holds in machine mode too */
+#ifndef TML_TRAP_ALIGNMENT
+#define TML_TRAP_ALIGNMENT 4
+#endif
 
 void tml_reset(void);
 void tml_start(uint32_t *stack_pointer);
@@ -25,36 +22,17 @@ __attribute__((naked, section(".vectors"), used)) void tml_reset(void)
 			 "j tml_start");
 }
 
-/* Makes accesses that no program of ours means fault: below devices and RAM, beyond RAM, writes into flash, and
- * instructions from RAM. The stack lies at the bottom of RAM behind the flash, so its overflow faults as well. */
-static void protect_memory(void)
-{
-	__asm__ volatile("csrw pmpaddr0, %0\n\t"
-			 "csrw pmpaddr1, %1\n\t"
-			 "csrw pmpaddr2, %2\n\t"
-			 "csrw pmpaddr3, %3\n\t"
-			 "csrw pmpaddr4, %4\n\t"
-			 "csrw pmpcfg1, %6\n\t"
-			 "csrw pmpcfg0, %5" ::"r"(TML_DEVICES_START >> 2),
-			 "r"(TML_FLASH_START >> 2), "r"(TML_RAM_START >> 2), "r"(TML_RAM_END >> 2), "r"(0xFFFFFFFFu),
-			 "r"((PMP_LOCKED | PMP_FROM_LAST) | (PMP_LOCKED | PMP_FROM_LAST | PMP_READ | PMP_WRITE) << 8 |
-			     (PMP_LOCKED | PMP_FROM_LAST | PMP_READ | PMP_EXECUTE) << 16 |
-			     (PMP_LOCKED | PMP_FROM_LAST | PMP_READ | PMP_WRITE) << 24),
-			 "r"(PMP_LOCKED | PMP_FROM_LAST)
-			 : "memory");
-}
-
 __attribute__((used)) void tml_start(uint32_t *stack_pointer)
 {
 	tml_image_start(stack_pointer);
 	__asm__ volatile("csrw mtvec, %0" ::"r"(tml_trap_entry));
-	protect_memory();
+	tml_protect_memory();
 	tml_main();
 }
 
 /* Keeps the registers in an order that the instructions below count on: words 0, 2, 4 and 5 are filled in later.
  * The stack may have run over; nothing on it is needed any more, so the handler starts again at its top. */
-__attribute__((naked, aligned(4))) void tml_trap_entry(void)
+__attribute__((naked, aligned(TML_TRAP_ALIGNMENT))) void tml_trap_entry(void)
 {
 	__asm__ volatile("csrw mscratch, t0\n\t"
 			 "la t0, %0\n\t"

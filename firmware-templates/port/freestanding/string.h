@@ -1,4 +1,4 @@
-/* The two library functions there are: a compiler for bare RISC-V comes without a C library, and needs none. */
+/* The two library functions there are: compilers for bare RISC-V and Xtensa come without a C library, and need none. */
 #ifndef TML_STRING_H
 #define TML_STRING_H
 
