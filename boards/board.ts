@@ -1,3 +1,4 @@
+import { type EspBoard, type EspChip, espFacts, isEsp } from './families/esp.ts';
 import type { Rv32VirtBoardFile, Rv32VirtChipFile, Stm32f4BoardFile, Stm32f4ChipFile } from './schema.ts';
 
 /** Memories of a chip, in bytes. */
@@ -17,7 +18,7 @@ type WithMemories<File> = Omit<File, 'flash' | 'ram'> & Memories;
 
 export type Stm32f4Chip = WithMemories<Stm32f4ChipFile>;
 export type Rv32VirtChip = WithMemories<Rv32VirtChipFile>;
-export type Chip = Stm32f4Chip | Rv32VirtChip;
+export type Chip = Stm32f4Chip | Rv32VirtChip | EspChip;
 
 /** A board with an STM32F4, real or emulated. */
 export interface Stm32f4Board extends Omit<Stm32f4BoardFile, 'chip'> {
@@ -31,7 +32,7 @@ export interface Rv32VirtBoard extends Omit<Rv32VirtBoardFile, 'chip'> {
   readonly chip: Rv32VirtChip;
 }
 
-export type Board = Stm32f4Board | Rv32VirtBoard;
+export type Board = Stm32f4Board | Rv32VirtBoard | EspBoard;
 
 const KIB = 1024;
 
@@ -90,6 +91,7 @@ export function firmwareFacts(board: Board) {
     flash: { origin: flash.origin, bytes: flash.bytes },
     ram: { origin: ram.origin, bytes: ram.bytes },
   };
+  if (isEsp(board)) return { ...memories, ...espFacts(board) };
   return board.family === 'stm32f4'
     ? { ...memories, ...stm32f4Facts(board) }
     : { ...memories, ...rv32VirtFacts(board) };

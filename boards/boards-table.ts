@@ -1,5 +1,6 @@
 import type { Board, Rv32VirtBoard, Stm32f4Board } from './board.ts';
 import { dataRam } from './board.ts';
+import { espRows, isEsp } from './families/esp.ts';
 
 const KIB = 1024;
 const hex = (value: number) => `0x${value.toString(16).padStart(4, '0')}`;
@@ -36,13 +37,18 @@ function rv32VirtRows({ chip, serial }: Rv32VirtBoard): string[][] {
   ];
 }
 
+function familyRows(board: Board): string[][] {
+  if (isEsp(board)) return espRows(board);
+  return board.family === 'stm32f4' ? stm32f4Rows(board) : rv32VirtRows(board);
+}
+
 function boardSection(board: Board): string {
   const { name, sources, flash } = board.chip;
   const rows = [
     ['chip', `${name} (${sources.datasheet}, ${sources.referenceManual})`],
     ['flash', `${flash.bytes / KIB} KiB`],
     ['RAM', ramText(board)],
-    ...(board.family === 'stm32f4' ? stm32f4Rows(board) : rv32VirtRows(board)),
+    ...familyRows(board),
     ...board.flash.map((way) => [`flash: ${way.method}`, way.how]),
     ...board.usb.map(({ vid, pid, what }) => ['USB', `${hex(vid)}:${hex(pid)} ${what}`]),
   ];

@@ -13,6 +13,7 @@ export {
   type Rv32VirtBoard,
   type Stm32f4Board,
 } from './board.ts';
+export { type EspBoard, type EspFamily, isEsp } from './families/esp.ts';
 
 /** The JSON files stay in the package's `boards/`, whether this runs from there or from `dist/boards/`. */
 function boardsFolder(): string {

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type Board, type Chip, memoriesOf, type Stm32f4Chip } from './board.ts';
 import { type BoardProblem, badBoard, boardFileTooBig, boardNotJson } from './errors.ts';
+import { type EspChip, espBoardOf, espChipOf, isEsp } from './families/esp.ts';
 import { boardSchemas, chipSchema, type Stm32f4BoardFile } from './schema.ts';
 
 const MAX_FILE_CHARACTERS = 65_536;
@@ -40,7 +41,7 @@ function check<T extends z.ZodType>(schema: T, json: unknown, source: string): z
 
 export function parseChip(text: string, source: string): Chip {
   const file = check(chipSchema, parseJson(text, source), source);
-  return { ...file, ...memoriesOf(file) };
+  return isEsp(file) ? espChipOf(file) : { ...file, ...memoriesOf(file) };
 }
 
 /** The chip that a board file names; undefined when it names none that there is. */
@@ -63,11 +64,18 @@ export function parseBoard(text: string, source: string, chips: ReadonlyMap<stri
   const chip = chipOf(json, chips);
   if (chip?.family === 'rv32-virt')
     return { ...check(boardSchemas['rv32-virt'], json, source), family: chip.family, chip };
+  if (chip && isEsp(chip)) return parseEsp(json, source, chip);
   const file = check(boardSchemas.stm32f4, json, source);
   if (!chip) throw unknownChip(file.chip, source, chips);
   const problems = [...serialProblems(file, chip), ...flashProblems(file, chip)];
   if (problems.length > 0) throw badBoard(source, problems);
   return { ...file, family: chip.family, chip };
+}
+
+function parseEsp(json: unknown, source: string, chip: EspChip): Board {
+  const made = espBoardOf(check(boardSchemas.esp, json, source), chip);
+  if ('family' in made) return made;
+  throw badBoard(source, [...made]);
 }
 
 function serialProblems({ serial }: Stm32f4BoardFile, chip: Stm32f4Chip): BoardProblem[] {

@@ -1,26 +1,9 @@
 import { z } from 'zod';
+import { espBoardSchema, espChipSchema } from './families/esp.ts';
+import { boardFields, chipFields, hexNumber, how, serialFields } from './fields.ts';
 
-/** `"0x08000000"`: JSON has no hexadecimal numbers, and data sheets speak in them. */
-const hexNumber = (digits: number) =>
-  z
-    .string()
-    .regex(new RegExp(`^0x[0-9a-f]{${digits}}$`), `must be 0x and ${digits} lower-case hexadecimal digits`)
-    .transform((text) => Number.parseInt(text, 16));
-
-/** Text that people read: one line, without control or direction characters. */
-const words = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .regex(/^[\p{L}\p{N}\p{P}\p{S} ]*$/u, 'must be one line of plain text');
-
-const identifier = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens, 63 at most');
 const pinName = z.string().regex(/^P[A-I](1[0-5]|[0-9])$/, 'must be a pin such as PA9');
 const peripheral = z.enum(['usart1', 'usart2', 'usart3', 'usart6']);
-const kib = z.number().int().min(1).max(2048);
 
 const uartPins = z.strictObject({ peripheral, tx: pinName, rx: pinName });
 
@@ -29,20 +12,6 @@ const chipUart = z.strictObject({
   rx: z.array(pinName).min(1),
   alternate: z.number().int().min(0).max(15),
 });
-
-/** What chips of all families have. */
-const chipFields = {
-  id: identifier,
-  name: words(40),
-  flash: z.strictObject({
-    origin: hexNumber(8),
-    sectors: z.array(z.strictObject({ count: z.number().int().min(1).max(64), kib })).min(1),
-  }),
-  ram: z.array(
-    z.strictObject({ name: identifier, origin: hexNumber(8), kib, use: z.enum(['data', 'none']) }),
-  ),
-  sources: z.strictObject({ datasheet: words(40), referenceManual: words(40) }),
-};
 
 const stm32f4ChipSchema = z.strictObject({
   ...chipFields,
@@ -82,7 +51,11 @@ const rv32VirtChipSchema = z.strictObject({
 });
 
 /** A chip: `boards/chips/<id>.json`, ours only. */
-export const chipSchema = z.discriminatedUnion('family', [stm32f4ChipSchema, rv32VirtChipSchema]);
+export const chipSchema = z.discriminatedUnion('family', [
+  stm32f4ChipSchema,
+  rv32VirtChipSchema,
+  espChipSchema,
+]);
 
 const megahertz = (max: number) =>
   z
@@ -99,28 +72,12 @@ const clockSchema = z.discriminatedUnion('source', [
   z.strictObject({ source: z.literal('internal') }),
 ]);
 
-const how = words(300);
-
 const flashSchema = z.discriminatedUnion('method', [
   z.strictObject({ method: z.literal('stm32-uart'), peripheral, tx: pinName, rx: pinName, how }),
   z.strictObject({ method: z.literal('st-link'), how }),
   z.strictObject({ method: z.literal('usb-dfu'), how }),
 ]);
 
-/** What boards of all families have. */
-const boardFields = {
-  id: identifier,
-  name: words(80),
-  vendor: words(80),
-  page: z
-    .string()
-    .max(300)
-    .regex(/^https:\/\/[A-Za-z0-9.-]+(\/[A-Za-z0-9._~/%#?=&+-]*)?$/, 'must be an https address'),
-  chip: identifier,
-  usb: z.array(z.strictObject({ vid: hexNumber(4), pid: hexNumber(4), what: words(200) })).max(8),
-};
-
-const serialFields = { baud: z.number().int().min(9600).max(2_000_000), reach: words(300) };
 /** One nanosecond of an emulator's time for each instruction. */
 const tickHz = z.literal(1_000_000_000);
 
@@ -157,6 +114,7 @@ const rv32VirtBoardSchema = z.strictObject({
 export const boardSchemas = {
   stm32f4: stm32f4BoardSchema,
   'rv32-virt': rv32VirtBoardSchema,
+  esp: espBoardSchema,
 } as const;
 
 export type ChipFile = z.infer<typeof chipSchema>;

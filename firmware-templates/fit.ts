@@ -12,6 +12,12 @@ export interface ModelNeeds {
 const FIRMWARE: Readonly<Record<BoardFacts['family'], { readonly flash: number; readonly ram: number }>> = {
   stm32f4: { flash: 3_000, ram: 1_350 },
   'rv32-virt': { flash: 3_000, ram: 1_130 },
+  esp32: { flash: 3_000, ram: 1_130 },
+  esp32s2: { flash: 3_000, ram: 1_130 },
+  esp32s3: { flash: 3_000, ram: 1_130 },
+  esp32c3: { flash: 3_000, ram: 1_130 },
+  esp32c6: { flash: 3_000, ram: 1_130 },
+  esp32p4: { flash: 3_000, ram: 1_130 },
 };
 const RAM_PER_LAYER = 8;
 

@@ -1,3 +1,4 @@
+import { noPort } from './errors.ts';
 import { cmakeLists, makefile, objectOf } from './render/build-files.ts';
 import { configHeader, type Define, plainText } from './render/config-header.ts';
 import type { BoardFacts, ModelFacts, SourceFile } from './render/facts.ts';
@@ -64,15 +65,21 @@ const TEMPLATES = {
     'port/rv32/tml_rv32.h',
     'port/rv32-virt/tml_rv32_virt.c',
   ],
-} as const satisfies Record<BoardFacts['family'], readonly string[]>;
+} as const satisfies Partial<Record<BoardFacts['family'], readonly string[]>>;
+
+type PortFamily = keyof typeof TEMPLATES;
+type PortFacts = Extract<BoardFacts, { family: PortFamily }>;
+
+const hasPort = (board: BoardFacts): board is PortFacts => Object.hasOwn(TEMPLATES, board.family);
 
 const ENVIRONMENT = { LC_ALL: 'C' };
 
 const WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion'];
 
-/** The files of this folder that a firmware of `family` is made of, for the caller to read. */
+/** The files of this folder that a firmware of `family` is made of, for the caller to read. Throws E_NO_PORT. */
 export function firmwareTemplates(family: BoardFacts['family']): readonly string[] {
-  return TEMPLATES[family];
+  if (!Object.hasOwn(TEMPLATES, family)) throw noPort(family);
+  return TEMPLATES[family as PortFamily];
 }
 
 /** Flags that every source of `board` is compiled with; kernels' tests can measure with the same. */
@@ -88,6 +95,7 @@ export function compilerFlags(board: Pick<BoardFacts, 'cpu'>, optimize: 'speed' 
 }
 
 function familyDefines(board: BoardFacts): Define[] {
+  if (!hasPort(board)) throw noPort(board.family);
   return board.family === 'stm32f4' ? stm32f4Defines(board) : rv32VirtDefines(board);
 }
 

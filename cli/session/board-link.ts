@@ -1,4 +1,4 @@
-import { type Board, dataRam, type Rv32VirtBoard, type Stm32f4Board } from '../../boards/load.ts';
+import { type Board, dataRam, isEsp, type Rv32VirtBoard, type Stm32f4Board } from '../../boards/load.ts';
 import { type FlashReport, flashStm32, type Stm32Target } from '../../device/stm32-bootloader/flash-stm32.ts';
 import { listPorts } from '../../device/transport/list-ports.ts';
 import { openTransport } from '../../device/transport/open-transport.ts';
@@ -74,6 +74,7 @@ export async function startVirtualBoard(
     signal: context.lifetime.signal,
     onNote: (text) => context.output.detail(`${board.id}: ${text}`),
   };
+  if (isEsp(board)) throw flashMethodMissing(board.id, ['its emulator cannot be started yet']);
   const virtual =
     board.family === 'stm32f4' ? await startStm32f4(board, options) : await startRv32(board, options);
   context.lifetime.onEnd(() => virtual.close());

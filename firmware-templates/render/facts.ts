@@ -46,8 +46,34 @@ export interface Rv32VirtFacts extends Memories {
   readonly tickHz: number;
 }
 
+export type EspFamily = 'esp32' | 'esp32s2' | 'esp32s3' | 'esp32c3' | 'esp32c6' | 'esp32p4';
+
+/** An Espressif chip, whose ROM copies parts of an image from flash to RAM and starts it there. */
+export interface EspFacts extends Memories {
+  readonly family: EspFamily;
+  readonly cpu: 'xtensa-lx6' | 'xtensa-lx7' | 'rv32imc' | 'rv32imac' | 'rv32imafc';
+  readonly clockHz: number;
+  /** Where RAM is seen by instruction fetches; `shared` when it is the data RAM under another address. */
+  readonly iram: MemoryRegion & { readonly shared: boolean };
+  /** The window through which constants in flash are read. */
+  readonly mappedFlash: MemoryRegion & { readonly pageBytes: number };
+  readonly boot: {
+    /** `chip_id` of the image header. */
+    readonly chipId: number;
+    /** Where in flash the ROM looks for the image. */
+    readonly imageOffset: number;
+  };
+  readonly serial: {
+    readonly peripheral: 'uart0' | 'usb-serial-jtag' | 'usb-otg';
+    readonly baud: number;
+  };
+  readonly led: { readonly pin: number; readonly activeLow: boolean } | undefined;
+  /** `instructions` on emulated boards. */
+  readonly counter: 'cycles' | 'instructions';
+}
+
 /** What the firmware has to know of a board and its chip; plain data, whoever it comes from. */
-export type BoardFacts = Stm32f4Facts | Rv32VirtFacts;
+export type BoardFacts = Stm32f4Facts | Rv32VirtFacts | EspFacts;
 
 export interface ClockFacts {
   /** Frequency at the oscillator pins, 0 when nothing is there. A multiple of 1 MHz. */

@@ -1,6 +1,7 @@
+import { noPort } from '../errors.ts';
 import type { BoardFacts } from './facts.ts';
 
-type Cpu = BoardFacts['cpu'];
+type Cpu = Extract<BoardFacts['cpu'], 'cortex-m4f' | 'rv32imc'>;
 
 export interface Toolchain {
   /** What the names of its programs begin with. */
@@ -32,6 +33,8 @@ const toolchains: Readonly<Record<Cpu, Toolchain>> = {
   },
 };
 
-export function toolchainOf(cpu: Cpu): Toolchain {
-  return toolchains[cpu];
+/** Throws E_NO_PORT for a processor that nothing is built for here. */
+export function toolchainOf(cpu: BoardFacts['cpu']): Toolchain {
+  if (!Object.hasOwn(toolchains, cpu)) throw noPort(cpu);
+  return toolchains[cpu as Cpu];
 }
