@@ -76,3 +76,7 @@ export const profiles: Readonly<Record<VirtualEspChip, EspProfile>> = {
     efuse: { cryptCount: 0x60008834, secureBoot: 0x60008838 },
   },
 };
+
+export function isVirtualEspChip(chip: EspChip): chip is VirtualEspChip {
+  return Object.hasOwn(profiles, chip);
+}
