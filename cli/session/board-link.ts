@@ -1,8 +1,17 @@
-import { type Board, dataRam, isEsp, type Rv32VirtBoard, type Stm32f4Board } from '../../boards/load.ts';
+import {
+  type Board,
+  dataRam,
+  type EspBoard,
+  isEsp,
+  type Rv32VirtBoard,
+  type Stm32f4Board,
+} from '../../boards/load.ts';
 import { type FlashReport, flashStm32, type Stm32Target } from '../../device/stm32-bootloader/flash-stm32.ts';
 import { listPorts } from '../../device/transport/list-ports.ts';
 import { openTransport } from '../../device/transport/open-transport.ts';
 import type { Transport } from '../../device/transport/transport.ts';
+import { isVirtualEspChip } from '../../device/virtual/esp/esp-profile.ts';
+import { startVirtualEsp } from '../../device/virtual/esp/start-virtual-esp.ts';
 import { startVirtualRv32, type VirtualRv32 } from '../../device/virtual/start-virtual-rv32.ts';
 import {
   startVirtualStm32,
@@ -39,9 +48,12 @@ export type VirtualChoice = Pick<VirtualStm32Options, 'pty' | 'boot' | 'port' | 
 
 type StartOptions = VirtualChoice & Pick<VirtualStm32Options, 'signal' | 'onNote'>;
 
+const notVirtual = (board: Board) =>
+  flashMethodMissing(board.id, ['it is a real board; only virtual ones can be started']);
+
 function startStm32f4(board: Stm32f4Board, options: StartOptions): Promise<VirtualBoard> {
   const { emulator, chip } = board;
-  if (!emulator) throw flashMethodMissing(board.id, ['it is a real board; only virtual ones can be started']);
+  if (!emulator) throw notVirtual(board);
   const target = stm32TargetOf(board);
   return startVirtualStm32({
     ...options,
@@ -64,6 +76,20 @@ function startRv32({ emulator, chip }: Rv32VirtBoard, options: StartOptions): Pr
   });
 }
 
+function startEsp(board: EspBoard, options: StartOptions): Promise<VirtualBoard> {
+  const { emulator, chip } = board;
+  if (!emulator || !isVirtualEspChip(chip.family)) throw notVirtual(board);
+  return startVirtualEsp({ ...options, chip: chip.family, flashBytes: chip.flash.bytes });
+}
+
+function startVirtual(
+  board: Board,
+  options: StartOptions,
+): Promise<VirtualBoard & Partial<Pick<VirtualRv32, 'load'>>> {
+  if (isEsp(board)) return startEsp(board, options);
+  return board.family === 'stm32f4' ? startStm32f4(board, options) : startRv32(board, options);
+}
+
 /** Starts the emulator of a virtual board; it ends with the command. */
 export async function startVirtualBoard(
   context: Context,
@@ -75,9 +101,7 @@ export async function startVirtualBoard(
     signal: context.lifetime.signal,
     onNote: (text) => context.output.detail(`${board.id}: ${text}`),
   };
-  if (isEsp(board)) throw flashMethodMissing(board.id, ['its emulator cannot be started yet']);
-  const virtual =
-    board.family === 'stm32f4' ? await startStm32f4(board, options) : await startRv32(board, options);
+  const virtual = await startVirtual(board, options);
   context.lifetime.onEnd(() => virtual.close());
   return virtual;
 }

@@ -38,6 +38,7 @@ export interface Rfc2217Port {
   data(bytes: Uint8Array): void;
   setSignals(signals: Signals): void;
   setParity(parity: Parity | 'other'): void;
+  setBaud(baud: number): void;
 }
 
 /** The server side of RFC 2217 for one client, on top of whatever carries the bytes. */
@@ -113,6 +114,7 @@ export class Rfc2217Session {
     if (value.length === present.length && value.some((byte) => byte !== 0)) {
       this.settings.set(command, value);
       if (command === SET_PARITY) this.port.setParity(parityOf(value[0]!));
+      if (command === SET_BAUDRATE) this.port.setBaud(Buffer.from(value).readUInt32BE());
     }
     this.answer(command, this.settings.get(command)!);
   }

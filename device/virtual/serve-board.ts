@@ -10,6 +10,8 @@ export interface SerialBoard {
   setSignals(signals: Signals): void;
   /** Where the other side cannot say, as on a plain socket, it is taken to be right. */
   setParity(parity: Parity | 'other'): void;
+  /** The client's rate, where it can say; boards that do not compare rates do without. */
+  setBaud?(baud: number): void;
   /** The client is gone, and with it whatever held the modem lines. */
   disconnected(): void;
   /** False when the board is slow to take it: then `onDrain` says when to go on. */
@@ -96,6 +98,7 @@ function serveRfc2217(board: SerialBoard, wire: Wire, socket: Socket): void {
       data: (bytes) => feed(board, socket, bytes),
       setSignals: (signals) => board.setSignals(signals),
       setParity: (parity) => board.setParity(parity),
+      setBaud: (baud) => board.setBaud?.(baud),
     },
     (bytes) => writeLimited(socket, bytes),
   );
