@@ -1,7 +1,7 @@
 import { bestFirst } from './pareto.ts';
 import { indexBelow, type Random } from './random.ts';
-import { outcomesOf, type Sampler } from './sampler.ts';
-import { type Assignment, assign, type Knob, type KnobValue, randomAssignment } from './space.ts';
+import { outcomesOf, proposals, randomSampler, type Sampler } from './sampler.ts';
+import { type Assignment, assign, type Knob, type KnobValue } from './space.ts';
 
 /** Parents to choose from; also the number of trials drawn at random first. */
 const populationSize = 16;
@@ -26,14 +26,17 @@ function mutated(knob: Knob, value: KnobValue, random: Random): KnobValue {
  * non-dominated rank and crowding; the child takes each knob from either and changes one of them on average.
  */
 export const nsga2Sampler: Sampler = (space, history, random) => {
-  if (history.length < populationSize) return randomAssignment(space, random);
+  if (history.length < populationSize) return randomSampler(space, history, random);
   const order = bestFirst(outcomesOf(history)).slice(0, populationSize);
   const parent = (): Assignment => history[tournament(order, random)]!.assignment;
-  const [mother, father] = [parent(), parent()];
   const rate = 1 / space.length;
-  return assign(space, (knob) => {
-    const [first, second] = random() < 0.5 ? [mother, father] : [father, mother];
-    const inherited = first[knob.name] ?? second[knob.name] ?? knob.fallback;
-    return random() < rate ? mutated(knob, inherited, random) : inherited;
-  });
+  const child = () => {
+    const [mother, father] = [parent(), parent()];
+    return assign(space, (knob) => {
+      const [first, second] = random() < 0.5 ? [mother, father] : [father, mother];
+      const inherited = first[knob.name] ?? second[knob.name] ?? knob.fallback;
+      return random() < rate ? mutated(knob, inherited, random) : inherited;
+    });
+  };
+  return Array.from({ length: proposals }, child);
 };

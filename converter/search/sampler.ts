@@ -8,10 +8,14 @@ export interface Observation {
   readonly outcome: Outcome | undefined;
 }
 
-/** Proposes what to try next from what is known. */
-export type Sampler = (space: Space, history: readonly Observation[], random: Random) => Assignment;
+/** Proposes what to try next from what is known: several assignments, the most promising first. */
+export type Sampler = (space: Space, history: readonly Observation[], random: Random) => Assignment[];
 
-export const randomSampler: Sampler = (space, _, random) => randomAssignment(space, random);
+/** Proposals made at a time by samplers that make each on its own. */
+export const proposals = 16;
+
+export const randomSampler: Sampler = (space, _, random) =>
+  Array.from({ length: proposals }, () => randomAssignment(space, random));
 
 const givenUp: Outcome = { objectives: [], violation: Infinity };
 

@@ -14,8 +14,6 @@ const samplers: Readonly<Record<SamplerName, Sampler>> = {
 
 export const samplerNames = Object.keys(samplers) as readonly SamplerName[];
 
-/** Draws of the sampler, then of chance, that may repeat earlier trials before the space is gone through. */
-const attempts = 24;
 /** Assignments that are gone through in search of a new one. */
 const scanLimit = 100_000;
 
@@ -31,7 +29,7 @@ export interface Question {
 }
 
 /**
- * What trial number `trial` shall try: the defaults first, then what the sampler draws, but nothing twice. Undefined
+ * What trial number `trial` shall try: the defaults first, then what the sampler proposes, but nothing twice. Undefined
  * when everything was tried. The same question always has the same answer.
  */
 export function suggest({ sampler, space, history, tried, trial, seed }: Question): Assignment | undefined {
@@ -39,11 +37,9 @@ export function suggest({ sampler, space, history, tried, trial, seed }: Questio
   const known = new Set(tried.map((assignment) => keyOf(space, assignment)));
   const isNew = (assignment: Assignment) => !known.has(keyOf(space, assignment));
   const random = randomOfTrial(seed, trial);
-  for (const draw of [samplers[sampler], randomSampler]) {
-    for (let i = 0; i < attempts; i++) {
-      const assignment = draw(space, history, random);
-      if (isNew(assignment)) return assignment;
-    }
+  for (const propose of [samplers[sampler], randomSampler]) {
+    const assignment = propose(space, history, random).find(isNew);
+    if (assignment) return assignment;
   }
   return scan(space, isNew) ?? undefined;
 }

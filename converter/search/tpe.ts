@@ -1,11 +1,11 @@
 import { bestFirst } from './pareto.ts';
 import { drawIndex, indexBelow, type Random } from './random.ts';
-import { type Observation, outcomesOf, type Sampler } from './sampler.ts';
-import { type Assignment, assign, type Knob, type KnobValue, randomAssignment, type Space } from './space.ts';
+import { type Observation, outcomesOf, randomSampler, type Sampler } from './sampler.ts';
+import { type Assignment, assign, type Knob, type KnobValue, type Space } from './space.ts';
 
 /** Trials drawn at random before densities say anything. */
 const startupTrials = 8;
-/** Draws from the density of the good trials, of which the best by the ratio of densities is taken. */
+/** Draws from the density of the good trials, the best by the ratio of densities first. */
 const candidateCount = 32;
 /** Share of the trials that count as good. */
 const goodShare = 0.2;
@@ -75,21 +75,16 @@ function split(history: readonly Observation[]): [good: Observation[], others: O
 }
 
 /**
- * Tree-structured Parzen estimator: models where good and other trials lie, and takes of some draws from the former
- * the one where the ratio of both densities is greatest (Bergstra et al. 2011). Components are products over all knobs, so that
+ * Tree-structured Parzen estimator: models where good and other trials lie, and prefers of some draws from the former
+ * those where the ratio of both densities is greatest (Bergstra et al. 2011). Components are products over all knobs, so that
  * knobs that matter together are drawn together (Falkner et al. 2018); several objectives are split by non-dominated
  * rank (Ozaki et al. 2020).
  */
 export const tpeSampler: Sampler = (space, history, random) => {
-  if (history.length < startupTrials) return randomAssignment(space, random);
+  if (history.length < startupTrials) return randomSampler(space, history, random);
   const [good, others] = split(history).map(densityOf) as [Density, Density];
   const [inGood, inOthers] = [evaluator(space, good), evaluator(space, others)];
-  let best = draw(space, good, random);
-  let bestRatio = inGood(best) / inOthers(best);
-  for (let i = 1; i < candidateCount; i++) {
-    const candidate = draw(space, good, random);
-    const ratio = inGood(candidate) / inOthers(candidate);
-    if (ratio > bestRatio) [best, bestRatio] = [candidate, ratio];
-  }
-  return best;
+  const draws = Array.from({ length: candidateCount }, () => draw(space, good, random));
+  const rated = draws.map((assignment) => ({ assignment, ratio: inGood(assignment) / inOthers(assignment) }));
+  return rated.sort((a, b) => b.ratio - a.ratio).map(({ assignment }) => assignment);
 };
