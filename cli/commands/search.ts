@@ -66,7 +66,7 @@ export const command = defineCommand<Options>({
     },
     {
       flags: '-j, --jobs <n>',
-      help: 'worker processes on this machine (default: one for each processor)',
+      help: 'worker processes on this machine (default: one for each processor, 8 at most), or trials in the queue at a time (default: 8)',
       parse: countUpTo(256),
       setting: 'jobs',
     },
@@ -93,7 +93,7 @@ export const command = defineCommand<Options>({
       study,
       plot: options.plot ?? `${study.replace(/\.jsonl$/, '')}.svg`,
       ports: options.port ?? [],
-      jobs: options.jobs ?? availableParallelism(),
+      jobs: options.jobs ?? (options.queue === undefined ? Math.min(8, availableParallelism()) : 8),
       id: randomUUID(),
     });
     context.output.result(report, () => renderSearch(report, context.output.style));

@@ -1,12 +1,14 @@
+import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
-import { badUsage } from '../errors.ts';
-import { boardOption, portOption } from '../options.ts';
+import { badUsage, missingOption } from '../errors.ts';
+import { boardOption, countUpTo, portOption } from '../options.ts';
 
 interface WorkerOptions {
   readonly child?: boolean;
   readonly queue?: string;
   readonly board: string;
   readonly port?: string;
+  readonly jobs: number;
 }
 
 export const command = defineCommand<WorkerOptions>({
@@ -22,6 +24,13 @@ export const command = defineCommand<WorkerOptions>({
     },
     boardOption,
     portOption,
+    {
+      flags: '-j, --jobs <n>',
+      help: 'trials at a time, on an emulated board',
+      parse: countUpTo(256),
+      fallback: 1,
+      setting: 'jobs',
+    },
     { flags: '--child', help: 'serve the process that started this one (tinyml search does this itself)' },
   ],
   async run(context, _, options) {
@@ -31,6 +40,16 @@ export const command = defineCommand<WorkerOptions>({
       await serveTrials(context);
       return 0;
     }
-    throw badUsage('worker', '--queue is missing');
+    if (options.queue === undefined) throw missingOption('worker', '--queue <url>');
+    const board = chooseBoard(options.board);
+    const { serveQueue } = await import('../search/queue/serve-queue.ts');
+    await serveQueue(context, {
+      url: options.queue,
+      board: options.board,
+      boardId: board.id,
+      port: options.port ?? null,
+      jobs: board.emulator ? options.jobs : 1,
+    });
+    return 0;
   },
 });

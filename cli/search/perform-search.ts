@@ -88,8 +88,25 @@ function workloadsOf({ path, options, board, goal }: Prepared): Workload[] {
   return Array.from({ length: board.emulator ? jobs : 1 }, () => ({ ...shared, port: null }));
 }
 
-async function openExecutor(_context: Context, prepared: Prepared): Promise<Executor> {
-  return localExecutor(workloadsOf(prepared), prepared.options.trialTimeout);
+async function openExecutor(context: Context, prepared: Prepared): Promise<Executor> {
+  const { options, model, study, board } = prepared;
+  const workloads = workloadsOf(prepared);
+  const timeoutSeconds = options.trialTimeout;
+  if (options.queue === undefined) return localExecutor(workloads, timeoutSeconds);
+  const { queueExecutor } = await import('./queue/queue-executor.ts');
+  const { packBundle } = await import('./queue/bundle.ts');
+  const [workload] = workloads;
+  const { calib, data } = workload!;
+  return queueExecutor({
+    url: options.queue,
+    width: options.jobs,
+    studyId: study.id,
+    boardId: board.id,
+    workload: workload!,
+    packed: packBundle({ model: model.path, externals: model.externalFiles, calib, data }),
+    timeoutSeconds,
+    onNote: context.output.note,
+  });
 }
 
 const countsOf = (trials: readonly Trial[]) => {

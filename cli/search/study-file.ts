@@ -31,7 +31,7 @@ const header = z.strictObject({
 });
 
 const count = z.number().nonnegative();
-const rung = z.strictObject({
+export const rungSchema = z.strictObject({
   samples: count,
   quality: z.number(),
   macs: count,
@@ -45,8 +45,9 @@ const measures = z.strictObject({
   ram: count,
   flash: count,
 });
+const model = { hash: z.string(), optimize: z.string(), rungs: z.array(rungSchema) };
+export const knownModelSchema = z.strictObject({ ...model, measures: measures.nullable() });
 const common = { number: z.int().nonnegative(), assignment: z.record(z.string(), value) };
-const model = { hash: z.string(), optimize: z.string(), rungs: z.array(rung) };
 const trial = z.discriminatedUnion('state', [
   z.strictObject({ ...common, ...model, state: z.literal('measured'), measures }),
   z.strictObject({
@@ -69,9 +70,10 @@ const trial = z.discriminatedUnion('state', [
   }),
 ]);
 
-/** A result from another process or machine, checked. Throws where it is none. */
-export function readTrial(document: unknown): Trial {
-  return trial.parse(document) as Trial;
+/** A trial from another machine, checked; undefined where it is none. */
+export function readTrial(document: unknown): Trial | undefined {
+  const { data } = trial.safeParse(document);
+  return data as Trial | undefined;
 }
 
 export interface Study {
