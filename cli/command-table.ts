@@ -59,6 +59,16 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import('./commands/bench.ts'),
   },
   {
+    name: 'search',
+    summary: 'search for the best conversion within a budget, measured on a board',
+    load: () => import('./commands/search.ts'),
+  },
+  {
+    name: 'worker',
+    summary: 'do trials of a search for other machines',
+    load: () => import('./commands/worker.ts'),
+  },
+  {
     name: 'boards',
     summary: 'list boards, show one, or run a virtual one',
     load: () => import('./commands/boards.ts'),

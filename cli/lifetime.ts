@@ -57,6 +57,26 @@ export function startLifetime(): Lifetime {
   };
 }
 
+/** A part of a command with an end of its own; what it owns is undone then, or when the command ends before. */
+export function partOf(whole: Lifetime): Lifetime {
+  const cleanups = new Set<Cleanup>();
+  const end = async () => {
+    const pending = [...cleanups].reverse();
+    cleanups.clear();
+    withdraw();
+    await runAll(pending);
+  };
+  const withdraw = whole.onEnd(end);
+  return {
+    ...whole,
+    onEnd(cleanup) {
+      cleanups.add(cleanup);
+      return () => void cleanups.delete(cleanup);
+    },
+    end,
+  };
+}
+
 async function runAll(cleanups: readonly Cleanup[]): Promise<void> {
   for (const cleanup of cleanups) {
     try {

@@ -114,4 +114,11 @@ export const settingNames: readonly string[] = [
   'convertEngine',
   'quantize',
   'runs',
+  'budget',
+  'trials',
+  'sampler',
+  'seed',
+  'jobs',
+  'trialTimeout',
+  'queue',
 ];

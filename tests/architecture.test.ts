@@ -24,6 +24,7 @@ const rank: Readonly<Record<string, number>> = {
   quant: 2,
   prune: 2,
   evaluate: 2,
+  search: 4,
   formats: 3,
   codegen: 3,
 };

@@ -91,7 +91,7 @@ export type SampleRunner = (
 ) => Promise<TensorData[][]>;
 
 /** Results of the converted model, as its own type where the model came quantized, otherwise as real numbers. */
-async function runConverted(
+export async function runConverted(
   engine: EngineName,
   model: OpenModel,
   converted: ConvertedModel,

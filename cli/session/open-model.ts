@@ -11,6 +11,8 @@ export interface OpenModel extends ImportedModel {
   readonly sha256: string;
   /** Bytes of the file. */
   readonly fileBytes: number;
+  /** Files with weights that the model names, relative to its folder. */
+  readonly externalFiles: readonly string[];
 }
 
 export type InputShapes = readonly (readonly [string, readonly number[]])[];
@@ -18,12 +20,18 @@ export type InputShapes = readonly (readonly [string, readonly number[]])[];
 /** Reads and imports a model; what was decided for the user is shown as notes. */
 export function openModel(context: Context, path: string, inputShapes: InputShapes = []): OpenModel {
   const file = readModelFile(path);
+  const readExternal = externalReader(path);
+  const externalFiles = new Set<string>();
   const imported = importModel(file.bytes, {
     fileName: file.name,
     inputShapes: new Map(inputShapes),
-    readExternal: externalReader(path),
+    readExternal: (location, offset, length) => {
+      externalFiles.add(location);
+      return readExternal(location, offset, length);
+    },
   });
   for (const note of imported.notes) context.output.note(`${file.name}: ${note}`);
   const sha256 = createHash('sha256').update(file.bytes).digest('hex');
-  return { ...imported, path, name: file.name, sha256, fileBytes: file.bytes.length };
+  const fileBytes = file.bytes.length;
+  return { ...imported, path, name: file.name, sha256, fileBytes, externalFiles: [...externalFiles] };
 }

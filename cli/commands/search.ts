@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { parseBudget } from '../../converter/search/parse-budget.ts';
+import { type SamplerName, samplerNames } from '../../converter/search/suggest.ts';
+import { defineCommand } from '../command.ts';
+import { boardOption, calibOption, countUpTo, inputShapeOption, portOption } from '../options.ts';
+import { renderSearch } from '../report/search-table.ts';
+import { performSearch, type SearchOptions } from '../search/perform-search.ts';
+
+interface Options extends Omit<SearchOptions, 'budget' | 'study' | 'plot' | 'port'> {
+  readonly budget?: SearchOptions['budget'];
+  readonly study?: string;
+  readonly plot?: string;
+  readonly port?: readonly string[];
+}
+
+export const command = defineCommand<Options>({
+  usage: '<model>',
+  description:
+    'Searches for the best conversion of a model within a budget: quantization and code generation are chosen trial by ' +
+    'trial, and what is promising is measured on the board. The same command goes on after an interruption.',
+  examples: [
+    'tinyml search model.onnx --data data.npz --budget "accuracy>=0.97,latency<5ms,ram<20k" --trials 50',
+    'tinyml search model.onnx --data train.npz --test test.npz --budget accuracy=97%,flash=64k -o best',
+    'tinyml search model.onnx --data data.npz --queue redis://build-server:6379 --board nucleo-f446re',
+  ],
+  options: [
+    { flags: '--data <data>', help: 'samples x with labels y, to measure accuracy on', required: true },
+    { ...calibOption, help: `${calibOption.help} (default: --data)` },
+    {
+      flags: '--test <data>',
+      help: 'labelled samples that the search does not see; the front is scored on them',
+    },
+    {
+      flags: '--budget <limits>',
+      help: 'what must hold, for example "accuracy>=0.97,latency<5ms,ram<20k"; also auc, mse, instructions, flash',
+      parse: parseBudget,
+      setting: 'budget',
+    },
+    {
+      flags: '--trials <n>',
+      help: 'trials in all, earlier runs included',
+      parse: countUpTo(10_000),
+      fallback: 50,
+      setting: 'trials',
+    },
+    boardOption,
+    { ...portOption, help: `${portOption.help} (may be repeated: a worker for each board)`, repeat: true },
+    { flags: '-o, --output <dir>', help: 'write the best conversion to this folder, as convert does' },
+    { flags: '--study <file>', help: 'the file that holds all trials (default: beside the model)' },
+    { flags: '--plot <file>', help: 'the Pareto front as SVG (default: beside the study)' },
+    {
+      flags: '--sampler <name>',
+      help: 'tpe: tree-structured Parzen estimator; nsga2: genetic; random',
+      choices: samplerNames,
+      fallback: 'tpe' satisfies SamplerName,
+      setting: 'sampler',
+    },
+    {
+      flags: '--seed <n>',
+      help: 'the same seed tries the same',
+      parse: countUpTo(999_999_999),
+      fallback: 1,
+      setting: 'seed',
+    },
+    {
+      flags: '-j, --jobs <n>',
+      help: 'worker processes on this machine (default: one for each processor, 8 at most), or trials in the queue at a time (default: 8)',
+      parse: countUpTo(256),
+      setting: 'jobs',
+    },
+    {
+      flags: '--trial-timeout <s>',
+      help: 'seconds after which a trial is given up',
+      parse: countUpTo(86_400),
+      fallback: 600,
+      setting: 'trialTimeout',
+    },
+    {
+      flags: '--queue <url>',
+      help: 'spread trials over machines that run tinyml worker, through this Redis server',
+      setting: 'queue',
+    },
+    inputShapeOption,
+  ],
+  async run(context, [path = ''], options) {
+    const stem = path.slice(0, path.length - extname(path).length);
+    const study = options.study ?? `${stem}.search.jsonl`;
+    const report = await performSearch(context, path, {
+      ...options,
+      budget: options.budget ?? [],
+      study,
+      plot: options.plot ?? `${study.replace(/\.jsonl$/, '')}.svg`,
+      ports: options.port ?? [],
+      jobs: options.jobs ?? (options.queue === undefined ? Math.min(8, availableParallelism()) : 8),
+      id: randomUUID(),
+    });
+    context.output.result(report, () => renderSearch(report, context.output.style));
+    return report.feasible ? 0 : 3;
+  },
+});

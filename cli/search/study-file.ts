@@ -1,0 +1,196 @@
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { z } from 'zod';
+import type { Assignment, Space } from '../../converter/search/space.ts';
+import { lockPort } from '../../device/transport/port-lock.ts';
+import { outputFailed } from '../errors.ts';
+import { readInputFile } from '../files/input-file.ts';
+import type { Lifetime } from '../lifetime.ts';
+import { studyBusy, studyDamaged, studyMismatch } from './errors.ts';
+import type { Trial } from './trial.ts';
+
+const studyLimit = 268_435_456;
+
+/** What a study is about. A study goes on only with all of it unchanged: figures of different things do not mix. */
+export interface StudySubject {
+  /** Hash of the model's weights and file. */
+  readonly model: string;
+  readonly data: string;
+  readonly calib: string;
+  readonly board: string;
+  readonly seed: number;
+  readonly version: string;
+  readonly space: Space;
+}
+
+const value = z.union([z.string(), z.number(), z.boolean()]);
+
+const header = z.strictObject({
+  study: z.literal('tinyml search'),
+  id: z.string().regex(/^[0-9a-f-]{8,64}$/),
+  subject: z.looseObject({}),
+});
+
+const count = z.number().nonnegative();
+export const rungSchema = z.strictObject({
+  samples: count,
+  quality: z.number(),
+  macs: count,
+  weightsBytes: count,
+  arenaBytes: count,
+});
+const measures = z.strictObject({
+  quality: z.number(),
+  latency: count,
+  instructions: count.nullable(),
+  ram: count,
+  flash: count,
+});
+const model = { hash: z.string(), optimize: z.string(), rungs: z.array(rungSchema) };
+export const knownModelSchema = z.strictObject({ ...model, measures: measures.nullable() });
+const common = { number: z.int().nonnegative(), assignment: z.record(z.string(), value) };
+const trial = z.discriminatedUnion('state', [
+  z.strictObject({ ...common, ...model, state: z.literal('measured'), measures }),
+  z.strictObject({
+    ...common,
+    ...model,
+    state: z.literal('stopped'),
+    reason: z.enum(['not promising', 'too big']),
+    measures: z.null(),
+  }),
+  z.strictObject({
+    ...common,
+    state: z.literal('failed'),
+    failure: z.strictObject({
+      code: z.string(),
+      exit: z.number(),
+      message: z.string(),
+      measure: z.array(z.string()),
+      hint: z.string().nullable(),
+    }),
+  }),
+]);
+
+/** A trial from another machine, checked; undefined where it is none. */
+export function readTrial(document: unknown): Trial | undefined {
+  const { data } = trial.safeParse(document);
+  return data as Trial | undefined;
+}
+
+export interface Study {
+  readonly path: string;
+  /** Tells this study from all others; names its jobs in a queue. */
+  readonly id: string;
+  /** Trials of earlier runs. */
+  readonly trials: readonly Trial[];
+  /** Writes one trial so that it survives whatever happens next. */
+  append(trial: Trial): void;
+  close(): void;
+}
+
+interface Content {
+  readonly id: string;
+  readonly trials: readonly Trial[];
+  /** Bytes up to the end of the last whole line. */
+  readonly length: number;
+}
+
+function parseLine<T>(path: string, line: number, text: string, schema: z.ZodType<T>): T {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    throw studyDamaged(path, line, 'is not JSON');
+  }
+  const { success, data, error } = schema.safeParse(document);
+  if (success) return data;
+  const [issue] = error.issues;
+  throw studyDamaged(path, line, `${issue?.path.join('.') || 'the line'}: ${issue?.message ?? 'is wrong'}`);
+}
+
+function refuseOther(path: string, found: Record<string, unknown>, subject: StudySubject): void {
+  for (const [name, wanted] of Object.entries(subject)) {
+    if (JSON.stringify(found[name]) !== JSON.stringify(wanted)) throw studyMismatch(path, name);
+  }
+}
+
+/** Reads what is there. A last line without its end was being written when the program was killed; it does not count. */
+function readStudy(path: string, subject: StudySubject): Content | undefined {
+  if (!existsSync(path)) return undefined;
+  const { bytes } = readInputFile(path, { expected: 'a study of tinyml search', limit: studyLimit });
+  const length = bytes.lastIndexOf(0x0a) + 1;
+  const [first, ...rest] = new TextDecoder().decode(bytes.subarray(0, length)).split('\n').slice(0, -1);
+  if (first === undefined) {
+    if (bytes.length > 0 && bytes[0] !== 0x7b) throw studyDamaged(path, 1, 'is not JSON');
+    return undefined;
+  }
+  const head = parseLine(path, 1, first, header);
+  refuseOther(path, head.subject, subject);
+  const trials = new Map<number, Trial>();
+  for (const [i, line] of rest.entries()) {
+    const one = parseLine(path, i + 2, line, trial) as Trial;
+    trials.set(one.number, one);
+  }
+  return { id: head.id, trials: [...trials.values()], length };
+}
+
+function lock(path: string, lifetime: Lifetime): () => void {
+  try {
+    const { release } = lockPort(path);
+    lifetime.onEnd(release);
+    return release;
+  } catch (error) {
+    throw (error as { code?: string }).code === 'E_PORT_BUSY' ? studyBusy(path) : error;
+  }
+}
+
+function writeLine(fd: number, path: string, document: unknown): void {
+  const bytes = Buffer.from(`${JSON.stringify(document)}\n`);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    fsyncSync(fd);
+  } catch (error) {
+    throw outputFailed(path, error);
+  }
+}
+
+function openForAppending(path: string, length: number): number {
+  try {
+    const fd = openSync(path, 'a', 0o644);
+    ftruncateSync(fd, length);
+    return fd;
+  } catch (error) {
+    throw outputFailed(path, error);
+  }
+}
+
+/**
+ * Opens a study to go on with it, or starts one: a file of JSON lines that only grows, the first of them saying what it
+ * is about. Throws E_STUDY_DAMAGED, E_STUDY_MISMATCH, E_STUDY_BUSY and E_OUTPUT.
+ */
+export function openStudy(path: string, subject: StudySubject, id: string, lifetime: Lifetime): Study {
+  const release = lock(path, lifetime);
+  const found = readStudy(path, subject);
+  const fd = openForAppending(path, found?.length ?? 0);
+  if (!found) writeLine(fd, path, { study: 'tinyml search', id, subject });
+  let open = true;
+  const close = () => {
+    if (open) closeSync(fd);
+    open = false;
+    release();
+  };
+  lifetime.onEnd(close);
+  return {
+    path,
+    id: found?.id ?? id,
+    trials: found?.trials ?? [],
+    append: (one) => writeLine(fd, path, one),
+    close,
+  };
+}
+
+/** Whether an assignment read from a file is one of a space. */
+export function belongsTo(space: Space, assignment: Assignment): boolean {
+  return Object.entries(assignment).every(([name, held]) =>
+    space.find((knob) => knob.name === name)?.values.includes(held),
+  );
+}
