@@ -1,13 +1,13 @@
 import type { Context } from '../context.ts';
 import { findTool } from '../tools/find-tool.ts';
 import { runTool, runToolOrFail } from '../tools/run-tool.ts';
-import { aptCommand } from './checks.ts';
+import { aptCommand } from './tool-checks.ts';
 
 const installSeconds = 900;
 const purpose = 'install packages';
 
-/** Words before `apt-get` that give it the right to install, or undefined when this user has none. */
-async function asRoot(context: Context): Promise<readonly string[] | undefined> {
+/** Words before a command that give it the right to change the system, or undefined when this user has none. */
+export async function asRoot(context: Context): Promise<readonly string[] | undefined> {
   if (process.getuid?.() === 0) return [];
   if (findTool('sudo') === undefined) return undefined;
   const run = { tool: 'sudo', args: ['-n', 'true'], purpose, timeoutSeconds: 20 };

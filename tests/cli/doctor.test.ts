@@ -1,9 +1,19 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { findTool } from '../../cli/tools/find-tool.ts';
-import { tinyml } from '../support/cli.ts';
+import { stackTrace, tinyml } from '../support/cli.ts';
+import { FakeMachine } from '../support/fake-machine.ts';
 
 interface Report {
   readonly ok: boolean;
@@ -59,7 +69,6 @@ describe('doctor', () => {
     const programs = { 'apt-get': apt, sudo: 'shift; exec "$@"', env: '', true: '', sh: '' };
     const { code } = await tinyml(['doctor', '--fix', '--json'], { env: { PATH: pathOf('apt', programs) } });
     expect(code).toBe(3);
-    const { readFileSync } = await import('node:fs');
     const calls = readFileSync(log, 'utf8');
     expect(calls).toContain('noninteractive apt-get update'.replace('apt-get ', ''));
     expect(calls).toMatch(
@@ -84,7 +93,173 @@ describe('doctor', () => {
     const options = { cwd: join(folder, 'trap'), env: { PATH: `.:${dirname('bin/x')}` } };
     const report = (await tinyml(['doctor', '--json'], options)).json<Report>();
     expect(checkOf(report, 'C compiler of this machine').ok).toBe(false);
-    const { existsSync } = await import('node:fs');
     expect(existsSync(join(folder, 'pwned'))).toBe(false);
+  });
+});
+
+describe('what a board needs', () => {
+  test.each([
+    ['virtual-stm32f405', ['ARM compiler', 'QEMU for ARM'], ['RISC-V compiler', 'QEMU for RISC-V']],
+    ['virtual-rv32imc', ['RISC-V compiler', 'QEMU for RISC-V'], ['ARM compiler', 'QEMU for ARM']],
+    ['nucleo-f446re', ['ARM compiler'], ['QEMU for ARM', 'RISC-V compiler', 'ST-Link program']],
+  ])('%s', async (board, needed, optional) => {
+    const env = { PATH: pathOf('empty', {}) };
+    const { code, json } = await tinyml(['doctor', '--board', board, '--json'], { env });
+    const report = json<Report>();
+    for (const name of needed) expect(checkOf(report, name)).toMatchObject({ needed: true, ok: false });
+    for (const name of optional) expect(checkOf(report, name)).toMatchObject({ needed: false, ok: false });
+    expect(code).toBe(3);
+  });
+});
+
+describe('between the user and a port', () => {
+  let machine: FakeMachine;
+  beforeEach(() => {
+    machine = new FakeMachine();
+  });
+  afterEach(() => machine.remove());
+
+  const ch340 = { vendorId: '1a86', productId: '7523' };
+  const stLink = { vendorId: '0483', productId: '374b', serialNumber: '066B' };
+
+  /** Without programs, whose checks are others' and take their time. */
+  const bare = () => ({ ...machine.env, PATH: pathOf('empty', {}) });
+
+  async function check(name: string, ...options: string[]) {
+    const { json } = await tinyml(['doctor', '--json', ...options], { env: bare() });
+    return checkOf(json<Report>(), name);
+  }
+
+  test('a bare machine has nothing to mend', async () => {
+    const names = [
+      'serial ports',
+      'ports in use',
+      'drivers',
+      'ModemManager',
+      'brltty',
+      'udev rules',
+      'board on USB',
+    ];
+    const { json } = await tinyml(['doctor', '--json'], { env: bare() });
+    for (const name of names) expect(checkOf(json<Report>(), name)).toMatchObject({ ok: true, fix: '' });
+  });
+
+  test('a board that does not show itself: another cable', async () => {
+    const found = await check('board on USB', '--board', 'nucleo-f446re');
+    expect(found).toMatchObject({ ok: false, found: expect.stringContaining('no USB device at all') });
+    expect(found.fix).toMatch(/cable.*charge/);
+  });
+
+  test('a board that does', async () => {
+    machine.tty('ttyACM0', stLink);
+    expect(await check('board on USB', '--board', 'nucleo-f446re')).toMatchObject({
+      ok: true,
+      found: '0483:374b at 1-1',
+    });
+  });
+
+  test('an adapter without a port: its driver, from the kernel or from a package', async () => {
+    machine.usb(ch340);
+    machine.file('proc/sys/kernel/osrelease', '6.8.0-40-generic\n');
+    const { found, fix } = await check('drivers');
+    expect(found).toContain('CH340 (1a86:7523)');
+    expect(fix).toBe('sudo apt-get install -y linux-modules-extra-6.8.0-40-generic');
+    machine.file('lib/modules/6.8.0-40-generic/modules.dep', 'kernel/drivers/usb/serial/ch341.ko: x\n');
+    expect((await check('drivers')).fix).toBe('sudo modprobe ch341');
+  });
+
+  test('an adapter with its port needs none', async () => {
+    machine.tty('ttyUSB0', ch340);
+    expect(await check('drivers')).toMatchObject({ ok: true });
+  });
+
+  test('brltty that takes adapters away, and one whose rule is switched off', async () => {
+    const rule = 'ENV{PRODUCT}=="1a86/7523/*", ENV{BRLTTY_BRAILLE_DRIVER}="bm"\n';
+    machine.file('usr/lib/udev/rules.d/85-brltty.rules', `# off\n# ${rule}`);
+    expect(await check('brltty')).toMatchObject({ ok: true });
+    machine.file('usr/lib/udev/rules.d/85-brltty.rules', rule);
+    expect(await check('brltty')).toMatchObject({ ok: false, fix: 'sudo apt-get remove -y brltty' });
+  });
+
+  test('ModemManager, and a program that holds a port', async () => {
+    machine.tty('ttyUSB0', ch340);
+    machine.process(77, 'ModemManager');
+    machine.process(78, 'picocom', ['/dev/ttyUSB0']);
+    expect((await check('ModemManager')).fix).toBe('sudo systemctl disable --now ModemManager');
+    expect(await check('ports in use')).toMatchObject({
+      found: '/dev/ttyUSB0 by picocom (78)',
+      fix: expect.stringMatching(/kill 78$/),
+    });
+  });
+
+  const root = process.getuid?.() === 0;
+  test.skipIf(!root)(
+    `--fix installs udev rules for a board on USB${root ? '' : ' (needs root)'}`,
+    async () => {
+      mkdirSync(join(machine.root, 'etc/udev/rules.d'), { recursive: true });
+      expect(await check('udev rules')).toMatchObject({
+        ok: false,
+        fix: expect.stringContaining('sudo tee /etc/udev/rules.d/60-tinyml.rules'),
+      });
+      const log = join(folder, 'udevadm.log');
+      const env = { ...machine.env, PATH: pathOf('udev', { udevadm: `echo "$*" >> ${log}`, sh: '' }) };
+      const { json } = await tinyml(['doctor', '--fix', '--board', 'nucleo-f446re', '--json'], { env });
+      expect(checkOf(json<Report>(), 'udev rules')).toMatchObject({ ok: true });
+      const rules = readFileSync(join(machine.root, 'etc/udev/rules.d/60-tinyml.rules'), 'utf8');
+      expect((await tinyml(['doctor', '--udev-rules'])).stdout).toBe(rules);
+      expect(rules).toContain(
+        'ATTRS{idVendor}=="0483", ATTRS{idProduct}=="374b", MODE="0660", TAG+="uaccess"',
+      );
+      expect(readFileSync(log, 'utf8')).toBe('control --reload\ntrigger\n');
+    },
+  );
+
+  test.each([
+    [
+      'flash',
+      'rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\nload:0x3fff0030\r\n',
+      true,
+      /boot:0x13 \(SPI_FAST_FLASH_BOOT\)/,
+    ],
+    [
+      'download',
+      'rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))\r\nwaiting for download\r\n',
+      false,
+      /boot pin/,
+    ],
+    [
+      'empty flash',
+      'rst:0x10 (RTCWDT_RTC_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\ninvalid header: 0xffffffff\r\n',
+      false,
+      /no program/,
+    ],
+    [
+      'brown-out',
+      'rst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\nBrownout detector was triggered\r\n',
+      false,
+      /supply/,
+    ],
+    [
+      'an older failure before a good start',
+      'boot:0x3 (DOWNLOAD_BOOT)\r\nwaiting for download\r\nrst:0x1 (POWERON),boot:0x8 (SPI_FAST_FLASH_BOOT)\r\n',
+      true,
+      /boot:0x8/,
+    ],
+    ['another chip', 'hello\r\n', true, /no boot log/],
+  ])('a boot log: %s', async (_, log, ok, words) => {
+    const file = join(folder, 'boot.log');
+    writeFileSync(file, log);
+    const { json } = await tinyml(['doctor', '--boot-log', file, '--json'], { env: bare() });
+    const found = checkOf(json<Report>(), 'boot');
+    expect(found).toMatchObject({ ok, needed: !ok, found: expect.stringMatching(words) });
+  });
+
+  test('a port that cannot be opened is one more thing to mend', async () => {
+    const { code, stdout, stderr } = await tinyml(['doctor', '--port', '/dev/ttyNOPE7'], {
+      env: machine.env,
+    });
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/ttyNOPE7 +MISSING +port \/dev\/ttyNOPE7 does not exist/);
+    expect(stderr).not.toMatch(stackTrace);
   });
 });

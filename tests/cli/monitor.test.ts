@@ -307,10 +307,7 @@ describe('a crash', () => {
       const code = linked('arm-none-eabi-gcc', 'arm', ['-mcpu=cortex-m4', '-mthumb'], 0x08000000);
       const [pc, lr] = [hex(code.at('inner', 2)), hex(code.at('outer', 7))];
       for (const dump of [
-        `[Hard fault handler]\r\n R0 = 00000000\r\n LR [R14] = ${lr}  subroutine\r\n PC [R15] = ${pc}\r\n CFSR = 00000400\r\n`.replace(
-          /\[R1[45]\] /g,
-          '',
-        ),
+        `[Hard fault handler]\r\n R0 = 00000000\r\n LR [R14] = ${lr}  subroutine\r\n PC [R15] = ${pc}\r\n CFSR = 00000400\r\n`,
         `E: ***** MPU FAULT *****\nE: r3/a4:  0x00000000 r12/ip:  0x00000000 r14/lr:  ${lr}\nE: Faulting instruction address (r15/pc): ${pc}\n`,
         `++ MbedOS Fault Handler ++\nFaultType: HardFault\nLR   : ${lr.slice(2)}\nPC   : ${pc.slice(2)}\n`,
       ]) {
