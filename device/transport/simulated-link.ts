@@ -7,6 +7,8 @@ export interface SimulatedPeer {
   /** The bytes it says after it got these. */
   receive(bytes: Uint8Array): Uint8Array;
   setSignals?(signals: Signals): void;
+  /** The host's rate, for boards that compare it with their own. */
+  setBaud?(baud: number): void;
   /** What it says unasked, asked for when the host begins and ends a wait with nothing on the way. */
   unasked?(): Uint8Array;
 }
@@ -129,6 +131,7 @@ export class SimulatedLink implements Transport {
 
   async setBaud(baud: number, _parity?: Parity): Promise<void> {
     this.msPerByte = (BITS_PER_BYTE * 1000) / baud;
+    this.peer.setBaud?.(baud);
   }
 
   async setSignals(signals: Signals): Promise<void> {
