@@ -70,12 +70,13 @@ export function convertTrial(
   { model, calibration }: Pick<Bench, 'model' | 'calibration'>,
   assignment: Assignment,
 ): Promise<ConvertedModel> {
-  const { options, calibrationSamples } = conversionOf(assignment);
+  const { options, recipe, calibrationSamples } = conversionOf(assignment);
   return convertModel(model.graph, {
     engine: 'aot',
     quantize: 'int8',
     optimize: 'speed',
     ...options,
+    recipe,
     calibration: fewer(calibration, calibrationSamples),
     kernels: readKernels(),
     toolVersion: packageVersion(),
