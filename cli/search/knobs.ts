@@ -97,3 +97,7 @@ export function conversionOf(assignment: Assignment): TrialConversion {
     { options: {}, recipe: {} },
   );
 }
+
+export function optimizeOf(assignment: Assignment): 'speed' | 'size' {
+  return conversionOf(assignment).options.optimize ?? 'speed';
+}

@@ -17,6 +17,7 @@ import { reportOf, writeModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
 import { notCounted, nothingMeasured } from './errors.ts';
 import { type Executor, localExecutor } from './executor.ts';
+import { optimizeOf } from './knobs.ts';
 import { runStudy, type StudyEvents } from './run-study.ts';
 import { convertTrial } from './run-trial.ts';
 import { scorerFor } from './score-model.ts';
@@ -231,8 +232,8 @@ async function writeBest(
   const converted = await context.output.step('convert the best', () =>
     convertTrial({ model, calibration }, assignment),
   );
-  const choice = { optimize: assignment['optimize'] === 'size' ? 'size' : 'speed' } as const;
-  writeModelFolder(context, options.output, reportOf(model, converted, choice), converted, [path]);
+  const report = reportOf(model, converted, { optimize: optimizeOf(assignment) });
+  writeModelFolder(context, options.output, report, converted, [path]);
 }
 
 /** Runs or resumes a search and writes what it leads to. Throws E_NOTHING_MEASURED and what reading its inputs throws. */

@@ -19,7 +19,7 @@ import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
 import { measureBoard } from '../session/measure-board.ts';
 import { type OpenModel, openModel } from '../session/open-model.ts';
 import { qualityUndefined } from './errors.ts';
-import { conversionOf } from './knobs.ts';
+import { conversionOf, optimizeOf } from './knobs.ts';
 import { LabelledSamples } from './labelled-samples.ts';
 import { scorerFor } from './score-model.ts';
 import type { KnownModel, TrialJob, TrialResult, Workload } from './trial.ts';
@@ -83,8 +83,6 @@ export function convertTrial(
     command: `tinyml search ${model.name}: ${describe(assignment)}`,
   });
 }
-
-const optimizeOf = (assignment: Assignment) => conversionOf(assignment).options.optimize ?? 'speed';
 
 async function measureOn(
   context: Context,
