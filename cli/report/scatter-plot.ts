@@ -10,6 +10,8 @@ export interface Scatter {
   readonly title: string;
   readonly xTitle: string;
   readonly yTitle: string;
+  /** The cost's axis is logarithmic, for costs that span magnitudes. */
+  readonly logarithmic?: boolean;
   readonly points: readonly ScatterPoint[];
 }
 
@@ -31,11 +33,13 @@ function limits(values: readonly number[]): readonly [number, number] {
   return [low - slack, high + slack];
 }
 
-function axes({ points }: Scatter) {
+function axes({ points, logarithmic = false }: Scatter) {
   const x = limits(points.map((point) => point.x));
   const y = limits(points.map((point) => point.y));
   const share = (value: number, [low, high]: readonly [number, number]) => (value - low) / (high - low);
-  return { x, y, across: (value: number) => share(value, x), up: (value: number) => share(value, y) };
+  const warp = logarithmic && x[0] > 0 ? Math.log : (value: number) => value;
+  const across = (value: number) => share(warp(value), [warp(x[0]), warp(x[1])]);
+  return { x, y, across, up: (value: number) => share(value, y) };
 }
 
 const short = (value: number) => String(Number(value.toPrecision(4)));

@@ -1,7 +1,8 @@
 import { missOf } from '../../converter/search/measures.ts';
 import { formatLimit, formatMeasure, formatMiss } from './measure-text.ts';
-import { renderPlot } from './pareto-plot.ts';
-import { formatAssignment } from './pareto-svg.ts';
+
+import { scatterText } from './scatter-plot.ts';
+import { formatAssignment, searchPlot } from './search-plot.ts';
 import type { FrontEntry, SearchReport } from './search-report.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
@@ -55,7 +56,7 @@ export function renderSearch(report: SearchReport, style: Style): string {
   const { study, plot, output } = report;
   const files = [study, plot, ...(output === null ? [] : [`${output} (trial ${report.best.trial})`])];
   return [
-    renderPlot(report),
+    scatterText(searchPlot(report)),
     '',
     frontTable(report),
     '',

@@ -38,18 +38,9 @@ export function studyMismatch(path: string, what: string): TinymlError {
   });
 }
 
-export function noLabels(path: string): TinymlError {
-  return new TinymlError({
-    code: 'E_NO_LABELS',
-    exit: 1,
-    what: `${path}: has no labels, so a search has nothing to compare accuracy on`,
-    hint: 'give an .npz with x and y, a .csv with a column of labels, or a folder with one subfolder a class',
-  });
-}
-
 export function qualityUndefined(path: string): TinymlError {
   return new TinymlError({
-    code: 'E_NO_LABELS',
+    code: 'E_LABELS',
     exit: 1,
     what: `${path}: no quality can be computed from its labels; an area under the curve needs both classes`,
     hint: 'give samples of every class, some hundred at least',

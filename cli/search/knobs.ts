@@ -1,12 +1,13 @@
 import type { ConvertOptions } from '../../converter/convert-model.ts';
 import { type CalibrationMethod, calibrationMethods } from '../../converter/quant/choose-range.ts';
+import { defaultRecipe, type Recipe } from '../../converter/quant/recipe.ts';
 import type { Assignment, Knob, KnobValue, Space } from '../../converter/search/space.ts';
 
 /** What an assignment makes of a conversion. */
 export interface TrialConversion {
-  readonly options: Partial<
-    Pick<ConvertOptions, 'quantize' | 'optimize' | 'method' | 'perChannelFullyConnected'>
-  >;
+  readonly options: Partial<Pick<ConvertOptions, 'quantize' | 'optimize'>>;
+  /** How a float model is quantized. */
+  readonly recipe: Partial<Recipe>;
   /** Calibration samples to take; absent for all. */
   readonly calibrationSamples?: number;
 }
@@ -20,7 +21,23 @@ function withOptions(conversion: TrialConversion, options: TrialConversion['opti
   return { ...conversion, options: { ...conversion.options, ...options } };
 }
 
+function withRecipe(conversion: TrialConversion, recipe: Partial<Recipe>): TrialConversion {
+  return { ...conversion, recipe: { ...conversion.recipe, ...recipe } };
+}
+
 const whenInt8 = { knob: 'format', is: ['int8'] } as const;
+
+/** A step of quantization that is taken or not. */
+function recipeSwitch(name: 'perTensor' | 'equalize' | 'correctBias' | 'learnRounding'): KnobRow {
+  return {
+    name,
+    values: [false, true],
+    ordered: false,
+    fallback: defaultRecipe[name],
+    when: whenInt8,
+    apply: (conversion, value) => withRecipe(conversion, { [name]: value === true }),
+  };
+}
 
 /** Everything that a search may choose. */
 const rows: readonly KnobRow[] = [
@@ -42,9 +59,9 @@ const rows: readonly KnobRow[] = [
     name: 'calibration',
     values: calibrationMethods,
     ordered: false,
-    fallback: 'mse',
+    fallback: defaultRecipe.method,
     when: whenInt8,
-    apply: (conversion, value) => withOptions(conversion, { method: value as CalibrationMethod }),
+    apply: (conversion, value) => withRecipe(conversion, { method: value as CalibrationMethod }),
   },
   {
     name: 'calibrationSamples',
@@ -54,30 +71,21 @@ const rows: readonly KnobRow[] = [
     when: whenInt8,
     apply: (conversion, value) => ({ ...conversion, calibrationSamples: Number(value) }),
   },
-  {
-    name: 'perChannelFullyConnected',
-    values: [true, false],
-    ordered: false,
-    fallback: true,
-    when: whenInt8,
-    apply: (conversion, value) => withOptions(conversion, { perChannelFullyConnected: value === true }),
-  },
+  recipeSwitch('perTensor'),
+  recipeSwitch('equalize'),
+  recipeSwitch('correctBias'),
+  recipeSwitch('learnRounding'),
 ];
 
-/** What of a model and its data decides which knobs there are. */
+/** What of a model decides which knobs there are. */
 export interface SpaceFacts {
   /** The model came with its scales, which are kept. */
   readonly quantized: boolean;
-  readonly operators: ReadonlySet<string>;
 }
 
-function applies(knob: Knob, { quantized, operators }: SpaceFacts): boolean {
-  if (quantized) return knob.name === 'optimize';
-  return knob.name !== 'perChannelFullyConnected' || operators.has('fullyConnected');
-}
-
-export function spaceFor(facts: SpaceFacts): Space {
-  return rows.filter((row) => applies(row, facts)).map(({ apply: _, ...knob }) => knob);
+export function spaceFor({ quantized }: SpaceFacts): Space {
+  const there = quantized ? rows.filter(({ name }) => name === 'optimize') : rows;
+  return there.map(({ apply: _, ...knob }) => knob);
 }
 
 export function conversionOf(assignment: Assignment): TrialConversion {
@@ -86,6 +94,10 @@ export function conversionOf(assignment: Assignment): TrialConversion {
       const value = assignment[row.name];
       return value === undefined ? conversion : row.apply(conversion, value);
     },
-    { options: {} },
+    { options: {}, recipe: {} },
   );
+}
+
+export function optimizeOf(assignment: Assignment): 'speed' | 'size' {
+  return conversionOf(assignment).options.optimize ?? 'speed';
 }

@@ -9,13 +9,15 @@ import { writeFileAtomically } from '../files/output-file.ts';
 import type { Progress } from '../output.ts';
 import { packageVersion } from '../package-info.ts';
 import { formatMeasure } from '../report/measure-text.ts';
-import { paretoSvg } from '../report/pareto-svg.ts';
+import { scatterSvg } from '../report/scatter-plot.ts';
+import { searchPlot } from '../report/search-plot.ts';
 import { type FrontEntry, measuredTrials, type SearchReport } from '../report/search-report.ts';
 import { readCalibration } from '../session/convert.ts';
 import { reportOf, writeModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
 import { notCounted, nothingMeasured } from './errors.ts';
 import { type Executor, localExecutor } from './executor.ts';
+import { optimizeOf } from './knobs.ts';
 import { runStudy, type StudyEvents } from './run-study.ts';
 import { convertTrial } from './run-trial.ts';
 import { scorerFor } from './score-model.ts';
@@ -170,7 +172,7 @@ function watch(context: Context, prepared: Prepared, progress: Progress): StudyE
       const report = reportOn(prepared, trials);
       if (!report) return;
       best = bestText(report);
-      writeFileAtomically(prepared.options.plot, paretoSvg(report), context.lifetime);
+      writeFileAtomically(prepared.options.plot, scatterSvg(searchPlot(report)), context.lifetime);
       if (process.stderr.isTTY || context.output.flags.json || Date.now() - noted < noteEveryMs) return;
       noted = Date.now();
       context.output.note(`${trials.length} of ${prepared.options.trials} trials, ${best}`);
@@ -230,8 +232,8 @@ async function writeBest(
   const converted = await context.output.step('convert the best', () =>
     convertTrial({ model, calibration }, assignment),
   );
-  const choice = { optimize: assignment['optimize'] === 'size' ? 'size' : 'speed' } as const;
-  writeModelFolder(context, options.output, reportOf(model, converted, choice), converted, [path]);
+  const report = reportOf(model, converted, { optimize: optimizeOf(assignment) });
+  writeModelFolder(context, options.output, report, converted, [path]);
 }
 
 /** Runs or resumes a search and writes what it leads to. Throws E_NOTHING_MEASURED and what reading its inputs throws. */
@@ -246,7 +248,7 @@ export async function performSearch(
   if (!report) throw nothingMeasured(trials.length, reasonsOf(trials));
   const front = await scoreOnTest(context, prepared, report.front);
   const best = front.find((entry) => entry.trial === report.best.trial) ?? report.best;
-  writeFileAtomically(options.plot, paretoSvg(report), context.lifetime);
+  writeFileAtomically(options.plot, scatterSvg(searchPlot(report)), context.lifetime);
   if (report.feasible) await writeBest(context, prepared, best);
   const output = report.feasible ? (options.output ?? null) : null;
   return { ...report, front, best, output };

@@ -5,6 +5,7 @@ import type { Assignment, Space } from '../../converter/search/space.ts';
 import { type SamplerName, suggest } from '../../converter/search/suggest.ts';
 import { passedOn } from './errors.ts';
 import type { Executor } from './executor.ts';
+import { optimizeOf } from './knobs.ts';
 import type { Study } from './study-file.ts';
 import type { KnownModel, Trial, TrialJob, TrialResult } from './trial.ts';
 
@@ -37,8 +38,11 @@ const knownOf = (trials: readonly Trial[]): KnownModel[] =>
     return [{ hash, optimize, rungs, measures }];
   });
 
-function rungsOf(plan: StudyPlan, earlier: readonly Trial[]): TrialJob['rungs'] {
-  const reached = earlier.flatMap((trial) => (trial.state === 'failed' ? [] : trial.rungs));
+/** Before the board, code for speed and code for size look alike, so each is compared with its own kind. */
+function rungsOf(plan: StudyPlan, optimize: string, earlier: readonly Trial[]): TrialJob['rungs'] {
+  const reached = earlier.flatMap((trial) =>
+    trial.state !== 'failed' && trial.optimize === optimize ? trial.rungs : [],
+  );
   return rungsFor(plan.samples).map((samples) => ({
     samples,
     peers: reached.filter((rung) => rung.samples === samples),
@@ -78,12 +82,8 @@ class Ledger {
     const assignment = held ?? suggest({ sampler, space, history, tried, trial: number, seed });
     if (!assignment) return undefined;
     this.assigned.set(number, assignment);
-    return {
-      number,
-      assignment,
-      rungs: rungsOf(this.plan, earlier),
-      known: knownOf([...this.done.values()]),
-    };
+    const rungs = rungsOf(this.plan, optimizeOf(assignment), earlier);
+    return { number, assignment, rungs, known: knownOf([...this.done.values()]) };
   }
 }
 

@@ -19,7 +19,7 @@ import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
 import { measureBoard } from '../session/measure-board.ts';
 import { type OpenModel, openModel } from '../session/open-model.ts';
 import { qualityUndefined } from './errors.ts';
-import { conversionOf } from './knobs.ts';
+import { conversionOf, optimizeOf } from './knobs.ts';
 import { LabelledSamples } from './labelled-samples.ts';
 import { scorerFor } from './score-model.ts';
 import type { KnownModel, TrialJob, TrialResult, Workload } from './trial.ts';
@@ -70,20 +70,19 @@ export function convertTrial(
   { model, calibration }: Pick<Bench, 'model' | 'calibration'>,
   assignment: Assignment,
 ): Promise<ConvertedModel> {
-  const { options, calibrationSamples } = conversionOf(assignment);
+  const { options, recipe, calibrationSamples } = conversionOf(assignment);
   return convertModel(model.graph, {
     engine: 'aot',
     quantize: 'int8',
     optimize: 'speed',
     ...options,
+    recipe,
     calibration: fewer(calibration, calibrationSamples),
     kernels: readKernels(),
     toolVersion: packageVersion(),
     command: `tinyml search ${model.name}: ${describe(assignment)}`,
   });
 }
-
-const optimizeOf = (assignment: Assignment) => conversionOf(assignment).options.optimize ?? 'speed';
 
 async function measureOn(
   context: Context,

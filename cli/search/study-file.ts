@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { Assignment, Space } from '../../converter/search/space.ts';
+import type { Space } from '../../converter/search/space.ts';
 import { lockPort } from '../../device/transport/port-lock.ts';
 import { outputFailed } from '../errors.ts';
 import { readInputFile } from '../files/input-file.ts';
@@ -135,7 +136,7 @@ function readStudy(path: string, subject: StudySubject): Content | undefined {
 
 function lock(path: string, lifetime: Lifetime): () => void {
   try {
-    const { release } = lockPort(path);
+    const { release } = lockPort(resolve(path));
     lifetime.onEnd(release);
     return release;
   } catch (error) {
@@ -169,6 +170,21 @@ function openForAppending(path: string, length: number): number {
  */
 export function openStudy(path: string, subject: StudySubject, id: string, lifetime: Lifetime): Study {
   const release = lock(path, lifetime);
+  try {
+    return openLocked(path, subject, id, lifetime, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function openLocked(
+  path: string,
+  subject: StudySubject,
+  id: string,
+  lifetime: Lifetime,
+  release: () => void,
+): Study {
   const found = readStudy(path, subject);
   const fd = openForAppending(path, found?.length ?? 0);
   if (!found) writeLine(fd, path, { study: 'tinyml search', id, subject });
@@ -179,18 +195,6 @@ export function openStudy(path: string, subject: StudySubject, id: string, lifet
     release();
   };
   lifetime.onEnd(close);
-  return {
-    path,
-    id: found?.id ?? id,
-    trials: found?.trials ?? [],
-    append: (one) => writeLine(fd, path, one),
-    close,
-  };
-}
-
-/** Whether an assignment read from a file is one of a space. */
-export function belongsTo(space: Space, assignment: Assignment): boolean {
-  return Object.entries(assignment).every(([name, held]) =>
-    space.find((knob) => knob.name === name)?.values.includes(held),
-  );
+  const { id: known = id, trials = [] } = found ?? {};
+  return { path, id: known, trials, append: (one) => writeLine(fd, path, one), close };
 }

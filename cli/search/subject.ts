@@ -6,9 +6,10 @@ import { score } from '../../converter/evaluate/metrics.ts';
 import { bytesOf, elementCount } from '../../converter/ir/tensor.ts';
 import type { Goal, Limit, QualityMetric } from '../../converter/search/measures.ts';
 import { isQuality } from '../../converter/search/measures.ts';
+import { labelsNeeded } from '../errors.ts';
 import type { OpenModel } from '../session/open-model.ts';
-import { metricMismatch, noLabels } from './errors.ts';
-import { type SpaceFacts, spaceFor } from './knobs.ts';
+import { metricMismatch } from './errors.ts';
+import { spaceFor } from './knobs.ts';
 import { LabelledSamples } from './labelled-samples.ts';
 
 /** Hash of a model with its weights, wherever they were stored. */
@@ -27,9 +28,9 @@ export function hashOfData({ arrays }: Dataset): string {
   return hash.digest('hex');
 }
 
-/** The labelled samples of a data set, as a model takes them. Throws E_NO_LABELS and what reading samples throws. */
+/** The labelled samples of a data set, as a model takes them. Throws E_LABELS_NEEDED and what reading samples throws. */
 export function labelledSamples(model: OpenModel, dataset: Dataset, seed: number): LabelledSamples {
-  if (!dataset.arrays.has('y')) throw noLabels(dataset.file);
+  if (!dataset.arrays.has('y')) throw labelsNeeded(dataset.file);
   const inputs = samplesFor(model.graph.inputs, dataset, 'x');
   return new LabelledSamples(inputs, labelsFor(dataset, inputs[0]?.count ?? 0), seed);
 }
@@ -52,9 +53,5 @@ export function goalOf(model: OpenModel, samples: LabelledSamples, limits: reado
 }
 
 export function spaceOf({ graph }: OpenModel) {
-  const facts: SpaceFacts = {
-    quantized: isQuantized(graph),
-    operators: new Set(graph.nodes.map((node) => node.op)),
-  };
-  return spaceFor(facts);
+  return spaceFor({ quantized: isQuantized(graph) });
 }

@@ -17,14 +17,20 @@ export function rungsFor(samples: number): number[] {
   return rungs;
 }
 
+function isSame(a: Outcome, b: Outcome): boolean {
+  return a.violation === b.violation && a.objectives.every((value, i) => value === b.objectives[i]);
+}
+
 /**
  * Whether a trial is worth more effort, beside others at the same rung: it is among the best third, or nothing there
- * beats it. This is successive halving without waiting for a whole field (Li et al. 2020), ordered by non-dominated
+ * beats it and few came to the very same. This is successive halving without waiting for a whole field (Li et al. 2020), ordered by non-dominated
  * rank where there are several objectives (Schmucker et al. 2021).
  */
 export function isPromising(own: Outcome, peers: readonly Outcome[]): boolean {
   if (peers.length < leastPeers) return true;
   const all = [...peers, own];
   const place = bestFirst(all).indexOf(peers.length);
-  return place < Math.ceil(all.length / reduction) || ranksOf(all)[peers.length] === 0;
+  if (place < Math.ceil(all.length / reduction)) return true;
+  const same = peers.filter((peer) => isSame(peer, own)).length;
+  return same < reduction && ranksOf(all)[peers.length] === 0;
 }

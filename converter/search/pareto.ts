@@ -58,10 +58,12 @@ export function crowdingDistances(outcomes: readonly Outcome[], ranks: readonly 
       const at = (i: number) => outcomes[i]!.objectives[axis]!;
       const sorted = [...members].sort((a, b) => at(a) - at(b));
       const range = at(sorted.at(-1)!) - at(sorted[0]!);
+      // Where all are alike there are no ends.
+      if (range === 0) continue;
       for (const [place, i] of sorted.entries()) {
         const atEnd = place === 0 || place === sorted.length - 1;
         if (atEnd) distances[i] = Infinity;
-        else if (range > 0) distances[i]! += (at(sorted[place + 1]!) - at(sorted[place - 1]!)) / range;
+        else distances[i]! += (at(sorted[place + 1]!) - at(sorted[place - 1]!)) / range;
       }
     }
   }

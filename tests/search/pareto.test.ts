@@ -80,6 +80,13 @@ describe('successive halving', () => {
     expect(isPromising(outcome([4.5, 4.5]), peers.slice(0, 5))).toBe(true);
   });
 
+  test('what several came to already is not measured for the hundredth time', () => {
+    const same = outcome([1, 1]);
+    const field = [...Array.from({ length: 6 }, () => outcome([5, 5])), same, same];
+    expect(isPromising(same, field)).toBe(true);
+    expect(isPromising(same, [...field.slice(0, 4), same, same, same, same])).toBe(false);
+  });
+
   test('a limit on accuracy counts as missed only beyond what chance explains on so few samples', () => {
     const measure = { samples: 100, quality: 0.93, macs: 1, weightsBytes: 100, arenaBytes: 100 };
     const goal = (value: number) =>
