@@ -84,6 +84,11 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import('./commands/monitor.ts'),
   },
   {
+    name: 'record',
+    summary: "record a board's sensors into a data set",
+    load: () => import('./commands/record.ts'),
+  },
+  {
     name: 'reset',
     summary: 'restart the program of a board',
     load: () => import('./commands/reset.ts'),

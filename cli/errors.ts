@@ -292,6 +292,16 @@ export function flashMethodMissing(board: string, ways: readonly string[]): Tiny
   });
 }
 
+/** The board runs, but not the firmware that takes samples. */
+export function recorderMissing(board: string): TinymlError {
+  return new TinymlError({
+    code: 'E_WRONG_FIRMWARE',
+    exit: 2,
+    what: `${board} runs firmware that takes no samples`,
+    hint: '--flash writes the firmware that does, in place of what is there',
+  });
+}
+
 /** `what` is what would have been done. */
 export function notConfirmed(what: string, why: string): TinymlError {
   return new TinymlError({

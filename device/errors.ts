@@ -341,6 +341,37 @@ export function inputSizeWrong(index: number, found: number, wanted: number | un
   });
 }
 
+// Firmata
+
+export function firmataSilent(port: string, heard: string | undefined): TinymlError {
+  return new TinymlError({
+    code: 'E_FIRMATA_SILENT',
+    exit: 2,
+    what: `the board on port ${port} does not speak Firmata`,
+    measure: heard === undefined ? 'nothing was received' : `received instead, at the end: ${heard}`,
+    hint: 'upload the sketch StandardFirmata (Arduino IDE: File, Examples, Firmata); its baud rate is 57600',
+  });
+}
+
+export function firmataChannelMissing(port: string, channel: number, known: readonly number[]): TinymlError {
+  return new TinymlError({
+    code: 'E_FIRMATA_CHANNEL',
+    exit: 1,
+    what: `the board on port ${port} has no analog input ${channel}`,
+    measure: `its analog inputs: ${known.length > 0 ? known.join(', ') : 'none'}`,
+  });
+}
+
+export function firmataRateRefused(rateHz: number): TinymlError {
+  return new TinymlError({
+    code: 'E_FIRMATA_RATE',
+    exit: 1,
+    what: `Firmata cannot sample ${rateHz} times a second`,
+    measure: 'its interval is a whole number of milliseconds from 1 to 16383',
+    hint: 'for higher rates use the recorder firmware of a board that tinyml builds for',
+  });
+}
+
 // Virtual boards
 
 export function qemuMissing(binary: string): TinymlError {

@@ -43,6 +43,8 @@ export interface FirmwareRequest {
   /** The texts of `firmwareTemplates(family)`, under those paths. */
   readonly templates: readonly SourceFile[];
   readonly optimize: 'speed' | 'size';
+  /** Firmware that takes samples of sensors: the templates are those of `recorderTemplates`. */
+  readonly sampling?: boolean;
   /** Bytes reserved for the stack. */
   readonly stackBytes: number;
   /** First line of the generated files: tool version, command, model hash. */
@@ -83,6 +85,13 @@ const TEMPLATES = {
   ],
 } as const satisfies Partial<Record<BoardFacts['family'], readonly string[]>>;
 
+const SAMPLING_TEMPLATES = ['sample/tml_no_model.c', 'sample/tml_sample.c', 'sample/tml_sample.h'] as const;
+
+/** Ports that read sensors; the others have the synthetic sources. */
+const SENSOR_TEMPLATES: Partial<Record<BoardFacts['family'], readonly string[]>> = {
+  stm32f4: ['port/stm32f4/tml_stm32f4_adc.c'],
+};
+
 type PortFamily = keyof typeof TEMPLATES;
 type PortFacts = Extract<BoardFacts, { family: PortFamily }>;
 
@@ -97,6 +106,11 @@ const WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion'];
 export function firmwareTemplates(family: BoardFacts['family']): readonly string[] {
   if (!Object.hasOwn(TEMPLATES, family)) throw noPort(family);
   return TEMPLATES[family as PortFamily];
+}
+
+/** The files of firmware without a model, which takes samples of sensors. Throws E_NO_PORT. */
+export function recorderTemplates(family: BoardFacts['family']): readonly string[] {
+  return [...firmwareTemplates(family), ...SAMPLING_TEMPLATES, ...(SENSOR_TEMPLATES[family] ?? [])];
 }
 
 /** Flags that every source of `board` is compiled with; kernels' tests can measure with the same. */
@@ -117,11 +131,12 @@ function familyDefines(board: BoardFacts): Define[] {
   return board.family === 'stm32f4' ? stm32f4Defines(board) : rv32VirtDefines(board);
 }
 
-function defines({ board, model }: FirmwareRequest): Define[] {
+function defines({ board, model, sampling }: FirmwareRequest): Define[] {
   return [
     ['TML_BOARD_ID', JSON.stringify(board.id)],
     ['TML_LAYER_COUNT', `${Math.max(1, model.layers)}u`],
     ['TML_INPUT_KEPT', model.inputKept ? 1 : 0],
+    ...(sampling ? [['TML_SAMPLING', 1] as const] : []),
     ...familyDefines(board),
   ];
 }

@@ -14,6 +14,7 @@ import {
   arenaSection,
   type FirmwarePlan,
   firmwareTemplates,
+  recorderTemplates,
   renderFirmware,
   type ToolRun,
 } from '../../firmware-templates/render.ts';
@@ -161,7 +162,26 @@ export async function buildFirmware(
 ): Promise<Firmware> {
   const model = forMachine(board, portable);
   refuseTooBig(board, model);
-  const plan = planFor(board, model);
+  return buildPlan(context, board, planFor(board, model));
+}
+
+/** Builds firmware without a model, which takes samples of the board's sensors. */
+export async function buildRecorder(context: Context, board: Board): Promise<Firmware> {
+  const facts = firmwareFacts(board);
+  const plan = renderFirmware({
+    board: facts,
+    model: { layers: 0, inputKept: true, weightsBytes: 0, arenaBytes: 0 },
+    modelFiles: [{ path: 'tml_model.h', text: readTemplate('kernels/tml_model.h') }],
+    templates: recorderTemplates(facts.family).map((path) => ({ path, text: readTemplate(path) })),
+    optimize: 'size',
+    sampling: true,
+    stackBytes,
+    banner: `tinyml ${packageVersion()}: recorder for ${board.id}`,
+  });
+  return buildPlan(context, board, plan);
+}
+
+async function buildPlan(context: Context, board: Board, plan: FirmwarePlan): Promise<Firmware> {
   const folder = temporaryFolder(context.lifetime, 'build');
   for (const { path, text } of plan.files) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });

@@ -17,6 +17,8 @@ export interface OpenPort {
 export interface PortChoice {
   readonly port: string;
   readonly board?: string | undefined;
+  /** False for a board that is none of ours, whatever its adapter's ids say. */
+  readonly guess?: boolean;
   readonly baud?: number | undefined;
   readonly follow?: FollowOptions;
 }
@@ -34,7 +36,8 @@ async function guessBoard(port: string): Promise<Board | undefined> {
 
 /** Opens a port that may have any board behind it, or none that is known; it is closed when the command ends. */
 export async function openPort(context: Context, choice: PortChoice): Promise<OpenPort> {
-  const board = choice.board === undefined ? await guessBoard(choice.port) : chooseBoard(choice.board);
+  const guess = () => (choice.guess === false ? undefined : guessBoard(choice.port));
+  const board = choice.board === undefined ? await guess() : chooseBoard(choice.board);
   const transport = await openTransport(choice.port, {
     baud: choice.baud ?? board?.serial.baud ?? 115_200,
     signal: context.lifetime.signal,

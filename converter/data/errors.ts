@@ -155,3 +155,52 @@ export function noClassFolders(folder: string): TinymlError {
     measure: 'expected: one subfolder a class, with .png, .pgm, .ppm or .wav files in it',
   });
 }
+
+/** Channels of a sensor that a model's input has no axis for. */
+export function channelsDoNotFit(input: string, shape: readonly number[], channels: number): TinymlError {
+  return new TinymlError({
+    code: 'E_RECORD_SHAPE',
+    exit: 1,
+    what: `${channels} ${channels === 1 ? 'channel does' : 'channels do'} not fit input ${JSON.stringify(input)} of shape [${shape.join(', ')}]`,
+    measure: 'one axis must be the channels and another the time, or a single one both',
+    hint: 'choose as many channels as the model was made for, or cut windows with --window instead of --model',
+  });
+}
+
+/** A recording that is to be added to samples of another form. */
+export function otherShape(
+  file: string,
+  found: readonly number[] | undefined,
+  wanted: readonly number[],
+): TinymlError {
+  return new TinymlError({
+    code: 'E_RECORD_SHAPE',
+    exit: 1,
+    what: found
+      ? `${file}: holds samples of shape [${found.slice(1).join(', ')}], the new ones have [${wanted.join(', ')}]`
+      : `${file}: holds no array x that samples could be added to`,
+    measure: 'nothing was recorded',
+    hint: 'record with the same channels and windows, or into another file',
+  });
+}
+
+export function labelsMissing(file: string, inFile: boolean): TinymlError {
+  return new TinymlError({
+    code: 'E_RECORD_LABELS',
+    exit: 1,
+    what: inFile
+      ? `${file}: has no labels, the new samples have one`
+      : `${file}: has labels, the new samples have none`,
+    measure: 'nothing was recorded',
+    hint: inFile ? 'record without --label, or into another file' : 'say with --label what is recorded',
+  });
+}
+
+export function badClassNames(file: string): TinymlError {
+  return new TinymlError({
+    code: 'E_RECORD_LABELS',
+    exit: 1,
+    what: `${file}: array "classes" does not hold names as tinyml record writes them`,
+    measure: 'expected: uint8 [classes, longest name], UTF-8 filled up with zeros',
+  });
+}

@@ -1,8 +1,10 @@
 import { crc32 } from '../../common/crc32.ts';
 import { badAnswer, badTimer, boardStuck, inputSizeWrong } from '../errors.ts';
+import type { SampleStream } from '../sensor/sample-stream.ts';
 import { discardInput, type Transport } from '../transport/transport.ts';
 import { defaultWiring, holdInReset, releaseReset, type Wiring } from '../transport/wiring.ts';
 import { type Answer, BenchLink } from './bench-link.ts';
+import { type BenchSampleRequest, startSampling } from './bench-sampler.ts';
 import { BodyReader } from './body-reader.ts';
 import { REQUEST } from './frames.ts';
 import type { BoardHello } from './hello.ts';
@@ -227,6 +229,11 @@ export class BenchClient {
       throw badAnswer(this.link.transport.name, 'report its memory', `${answer.body.length} bytes`);
     }
     return memory;
+  }
+
+  /** Samples of the board's sensors; the firmware answers nothing else until they have all come or are stopped. */
+  sample(request: BenchSampleRequest): Promise<SampleStream> {
+    return startSampling(this.link, request);
   }
 
   private async loadInputs(inputs: readonly Uint8Array[]): Promise<void> {

@@ -9,6 +9,7 @@ const REASONS = new Map([
   [2, 'the length is wrong'],
   [3, 'the index or range is wrong'],
   [4, "the model's own code failed"],
+  [5, 'the board has no such sensor'],
 ]);
 
 // Start bit, eight data bits, stop bit.
@@ -45,6 +46,8 @@ export class BenchLink {
   private readonly signal: AbortSignal | undefined;
   readonly msPerByte: number;
   private seq = 0;
+  /** Frames that arrived together with an answer, after it. */
+  private early: Frame[] = [];
 
   constructor(transport: Transport, baud: number, signal: AbortSignal | undefined) {
     this.transport = transport;
@@ -58,6 +61,7 @@ export class BenchLink {
 
   /** Frames that arrive within the time, at once when some did. */
   async listen(timeoutMs: number): Promise<Frame[]> {
+    if (this.early.length > 0) return this.early.splice(0);
     const chunk = await this.transport.read(Math.max(0, timeoutMs), this.signal);
     this.bytesHeard += chunk.length;
     return this.decoder.decode(chunk);
@@ -99,11 +103,14 @@ export class BenchLink {
   private async await(exchange: Exchange, seq: number, until: number): Promise<Uint8Array | undefined> {
     const { clock } = this.transport;
     do {
-      for (const frame of await this.listen(until - clock.now())) {
+      const frames = await this.listen(until - clock.now());
+      for (const [i, frame] of frames.entries()) {
         this.checkUnasked(frame, exchange.step);
         if (frame.seq !== seq) continue;
-        if (frame.type === (exchange.type | ANSWER_BIT)) return frame.body;
         if (frame.type === REFUSED) this.refuse(frame.body, exchange);
+        if (frame.type !== (exchange.type | ANSWER_BIT)) continue;
+        this.early = frames.slice(i + 1);
+        return frame.body;
       }
     } while (clock.now() < until);
     return undefined;

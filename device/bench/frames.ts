@@ -14,6 +14,7 @@ export const REQUEST = {
   ticks: 0x06,
   hashes: 0x07,
   memory: 0x08,
+  sample: 0x09,
 } as const;
 
 export const ANSWER_BIT = 0x80;
@@ -21,6 +22,8 @@ export const ANSWER_BIT = 0x80;
 export const CRASH = 0xf0;
 export const READY = 0xf1;
 export const CRASH_RISCV = 0xf2;
+export const SAMPLES = 0xf3;
+export const SAMPLES_END = 0xf4;
 export const REFUSED = 0xff;
 
 const HEAD_BYTES = 2;

@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "tml_config.h"
+#ifdef TML_SAMPLING
+#include "tml_sample.h"
+#endif
 
 #define PROTOCOL_VERSION 1
 #define FLAG_INPUT_KEPT 1
@@ -15,6 +18,7 @@
 #define REQUEST_TICKS 0x06
 #define REQUEST_HASHES 0x07
 #define REQUEST_MEMORY 0x08
+#define REQUEST_SAMPLE 0x09
 #define ANSWER_BIT 0x80
 #define FRAME_READY 0xF1
 #define FRAME_REFUSED 0xFF
@@ -332,6 +336,10 @@ static uint8_t answer(uint8_t type, const uint8_t *body, uint32_t size, uint8_t 
 			return REASON_LENGTH;
 		add_memory();
 		return REASON_NONE;
+#ifdef TML_SAMPLING
+	case REQUEST_SAMPLE:
+		return tml_sample_prepare(bench.port, body, size);
+#endif
 	default:
 		return REASON_UNKNOWN;
 	}
@@ -360,7 +368,27 @@ static void take_frame(void)
 	bench.last_type = reason == REASON_NONE ? type : 0;
 	bench.last_crc = crc;
 	send(bench.port);
+#ifdef TML_SAMPLING
+	tml_sample_run();
+#endif
 }
+
+#ifdef TML_SAMPLING
+void tml_frame_begin(uint8_t type)
+{
+	begin(type, 0);
+}
+
+void tml_frame_add(uint32_t value, uint32_t bytes)
+{
+	add(value, bytes);
+}
+
+void tml_frame_send(const struct tml_port *port)
+{
+	send(port);
+}
+#endif
 
 static void store(uint8_t byte)
 {

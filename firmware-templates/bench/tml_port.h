@@ -24,7 +24,7 @@ struct tml_port {
 	int (*get)(void); /* next received byte, or -1 when none is waiting */
 	void (*put)(uint8_t byte);
 	void (*start)(void); /* starts the stopwatch; no interrupt is taken until stop() */
-	uint64_t (*stop)(void); /* ticks since start() */
+	uint64_t (*stop)(void); /* ticks since start(); may be asked again */
 	void (*memory)(struct tml_memory *memory);
 };
 

@@ -3,6 +3,9 @@
 #include "tml_bench.h"
 #include "tml_config.h"
 #include "tml_rv32.h"
+#ifdef TML_SAMPLING
+#include "tml_sample.h"
+#endif
 
 #define UART(index) (*(volatile uint8_t *)(0x10000000u + (index)))
 #define UART_DATA UART(0u)
@@ -72,6 +75,13 @@ static int port_get(void)
 	}
 	return UART_DATA;
 }
+
+#ifdef TML_SAMPLING
+int tml_port_received(void)
+{
+	return received();
+}
+#endif
 
 static void port_put(uint8_t byte)
 {

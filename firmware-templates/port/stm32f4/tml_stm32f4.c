@@ -3,6 +3,9 @@
 #include "tml_bench.h"
 #include "tml_config.h"
 #include "tml_cortex_m.h"
+#ifdef TML_SAMPLING
+#include "tml_sample.h"
+#endif
 
 #define RCC 0x40023800u
 #define RCC_CR TML_REGISTER(RCC + 0x00u)
@@ -268,6 +271,13 @@ static int port_get(void)
 	received.tail++;
 	return byte;
 }
+
+#ifdef TML_SAMPLING
+int tml_port_received(void)
+{
+	return received.head != received.tail;
+}
+#endif
 
 static void port_put(uint8_t byte)
 {
