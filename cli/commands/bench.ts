@@ -14,9 +14,10 @@ import {
 import { renderBench, renderProfile } from '../report/bench-table.ts';
 import { renderCycles } from '../report/cycles-table.ts';
 import { type BenchSubject, connectBench, subjectOfConverted } from '../session/bench-subject.ts';
-import { flashBoard, withBoard } from '../session/board-link.ts';
+import { withBoard } from '../session/board-link.ts';
 import { convertOpenModel } from '../session/convert.ts';
 import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
+import { flashBoard } from '../session/flash-board.ts';
 import { type FlashImage, firmwareOf, subjectOf } from '../session/folder-bench.ts';
 import { measureBoard } from '../session/measure-board.ts';
 import { modelCycles } from '../session/model-cycles.ts';

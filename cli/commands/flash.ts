@@ -2,7 +2,8 @@ import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
 import { boardOption, portOption } from '../options.ts';
 import { formatCount } from '../report/format.ts';
-import { flashBoard, withBoard } from '../session/board-link.ts';
+import { withBoard } from '../session/board-link.ts';
+import { flashBoard } from '../session/flash-board.ts';
 import { firmwareOf } from '../session/folder-bench.ts';
 import { readModelFolder } from '../session/model-folder.ts';
 

@@ -1,4 +1,6 @@
-import type { Board, Stm32f4Board } from '../../boards/load.ts';
+import type { Board, EspBoard, Stm32f4Board } from '../../boards/load.ts';
+import { eraseEsp } from '../../device/esp/erase-esp.ts';
+import { resetEsp } from '../../device/esp/reset-esp.ts';
 import {
   type EraseReport,
   eraseStm32,
@@ -11,6 +13,7 @@ import type { Context } from '../context.ts';
 import { flashMethodMissing } from '../errors.ts';
 import type { Progress } from '../output.ts';
 import { stm32TargetOf } from './board-link.ts';
+import { espLoaderOptions } from './flash-board.ts';
 
 export type { EraseReport, FlashRange } from '../../device/stm32-bootloader/erase-stm32.ts';
 
@@ -56,6 +59,8 @@ async function resetStm32(target: Controlled): Promise<void> {
   await startStm32(target.transport, { ...stm32Options(target), timeouts: { connectMs: lookMs } });
 }
 
+const espOptions = ({ board, context }: Controlled) => espLoaderOptions(board as EspBoard, context);
+
 /** One row for each way; a board takes the first that it has. */
 const controls: readonly BoardControl[] = [
   {
@@ -65,6 +70,18 @@ const controls: readonly BoardControl[] = [
     erase: (target, range, progress) =>
       eraseStm32(target.transport, {
         ...stm32Options(target),
+        ...(range ? { range } : {}),
+        onProgress: (done, total) => progress(`${Math.floor((100 * done) / total)} %`),
+      }),
+  },
+  {
+    methods: ['esp-serial'],
+    // Both lines released leave EN and IO0 high.
+    release: ({ transport }) => transport.setSignals({ dtr: false, rts: false }),
+    reset: async (target) => void (await resetEsp(target.transport, espOptions(target))),
+    erase: (target, range, progress) =>
+      eraseEsp(target.transport, {
+        ...espOptions(target),
         ...(range ? { range } : {}),
         onProgress: (done, total) => progress(`${Math.floor((100 * done) / total)} %`),
       }),

@@ -6,7 +6,7 @@ import {
   type Rv32VirtBoard,
   type Stm32f4Board,
 } from '../../boards/load.ts';
-import { type FlashReport, flashStm32, type Stm32Target } from '../../device/stm32-bootloader/flash-stm32.ts';
+import type { Stm32Target } from '../../device/stm32-bootloader/flash-stm32.ts';
 import { listPorts } from '../../device/transport/list-ports.ts';
 import { openTransport } from '../../device/transport/open-transport.ts';
 import type { Transport } from '../../device/transport/transport.ts';
@@ -20,7 +20,6 @@ import {
 } from '../../device/virtual/start-virtual-stm32.ts';
 import type { Context } from '../context.ts';
 import { flashMethodMissing, noBoardFound, severalBoardsFound } from '../errors.ts';
-import type { Progress } from '../output.ts';
 import { showsIds, systemRoot } from './usb-boards.ts';
 
 /** A board that can be talked to. Closed at the end of the command in any case. */
@@ -159,41 +158,4 @@ export async function withBoard<T>(
   } finally {
     await link.close();
   }
-}
-
-/** What is known of an image's way onto any board. */
-export type ImageReport = Pick<
-  FlashReport,
-  'imageBytes' | 'bytesWritten' | 'bytesKept' | 'bytesVerified' | 'elapsedMs'
->;
-
-async function loadImage(load: NonNullable<BoardLink['load']>, image: Uint8Array): Promise<ImageReport> {
-  const began = performance.now();
-  await load(image);
-  const bytes = { imageBytes: image.length, bytesWritten: image.length, bytesVerified: image.length };
-  return { ...bytes, bytesKept: 0, elapsedMs: performance.now() - began };
-}
-
-/** Writes an image through the boot loader, or into the emulator where there is none, and reads it back. */
-export async function flashBoard(
-  context: Context,
-  link: BoardLink,
-  image: Uint8Array,
-  progress: Progress,
-): Promise<ImageReport> {
-  const { board, transport, load } = link;
-  if (load) return loadImage(load, image);
-  if (board.family !== 'stm32f4' || !board.flash.some(({ method }) => method === 'stm32-uart')) {
-    throw flashMethodMissing(
-      board.id,
-      board.flash.map(({ how }) => how),
-    );
-  }
-  return flashStm32(transport, image, {
-    target: stm32TargetOf(board),
-    baud: board.serial.baud,
-    signal: context.lifetime.signal,
-    onProgress: ({ phase, done, total }) =>
-      progress(`${phase} ${total > 0 ? Math.floor((100 * done) / total) : 0} %`),
-  });
 }

@@ -4,9 +4,10 @@ import type { TensorData } from '../../converter/ir/types.ts';
 import { chooseBoard } from '../board-choice.ts';
 import type { Context } from '../context.ts';
 import { connectBench, subjectOfConverted } from './bench-subject.ts';
-import { flashBoard, withBoard } from './board-link.ts';
+import { withBoard } from './board-link.ts';
 import type { SampleRunner } from './engines.ts';
 import { buildFirmware, firmwareModelOf } from './firmware.ts';
+import { flashBoard } from './flash-board.ts';
 
 /** Builds, flashes and runs samples on a board, for `--engine board`. */
 export function boardRunner(

@@ -6,7 +6,8 @@ import type { Context } from '../context.ts';
 import { cyclesNotModelled, traceIncomplete } from '../errors.ts';
 import type { Progress } from '../output.ts';
 import { type BenchSubject, connectBench } from './bench-subject.ts';
-import { type BoardLink, flashBoard, withBoard } from './board-link.ts';
+import { type BoardLink, withBoard } from './board-link.ts';
+import { flashBoard } from './flash-board.ts';
 import type { FlashImage } from './folder-bench.ts';
 import { testVector } from './test-vectors.ts';
 

@@ -122,19 +122,20 @@ export function partsOverlap(first: number, second: number): TinymlError {
 
 export function rangeOutside(start: number, length: number, flashBytes: number): TinymlError {
   return new TinymlError({
-    code: 'E_RANGE',
+    code: 'E_FLASH_RANGE',
     exit: 1,
     what: `${length} bytes from ${hex(start)} are not all in this flash of ${flashBytes} bytes`,
-    measure: untouched,
+    hint: `addresses of an ESP32 flash count from 0 and end at ${hex(flashBytes)}`,
   });
 }
 
-export function rangeMisaligned(start: number, length: number, alignment: number): TinymlError {
+export function eraseMisaligned(start: number, length: number, alignment: number): TinymlError {
   return new TinymlError({
-    code: 'E_RANGE',
+    code: 'E_ERASE_RANGE',
     exit: 1,
     what: `${length} bytes from ${hex(start)} cannot be erased: flash is erased in units of ${alignment} bytes`,
     measure: untouched,
+    hint: `choose multiples of ${hex(alignment, 4)}`,
   });
 }
 
@@ -175,5 +176,14 @@ export function flashDiffers(address: number, length: number): TinymlError {
     exit: 2,
     what: `the flash does not hold what was written: ${length} bytes from ${hex(address)} have another MD5`,
     hint: 'the flash may be write-protected or worn out; the board will not start this image',
+  });
+}
+
+export function eraseIncomplete(address: number, length: number): TinymlError {
+  return new TinymlError({
+    code: 'E_ERASE_FAILED',
+    exit: 2,
+    what: `the flash was told to erase ${length} bytes from ${hex(address)}, and they are not erased`,
+    hint: 'the flash may be write-protected or worn out',
   });
 }

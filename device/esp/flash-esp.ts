@@ -1,5 +1,5 @@
 import type { Transport } from '../transport/transport.ts';
-import { chipFacts, type EspChip } from './chips.ts';
+import type { EspChip } from './chips.ts';
 import { flashEncrypted, secureBoot } from './errors.ts';
 import { Flasher, type FlashProgress } from './flasher.ts';
 import { checkSize, type FlashPart, planParts } from './image-plan.ts';
@@ -46,7 +46,8 @@ export interface FlashEspReport {
   readonly elapsedMs: number;
 }
 
-function checkSecurity({ security }: Loader, port: string, force: boolean): void {
+/** E_FLASH_ENCRYPTED, E_SECURE_BOOT. */
+export function checkSecurity({ security }: Loader, port: string, force: boolean): void {
   if (force) return;
   if (security.encryptsFlash) throw flashEncrypted(port);
   if (security.secureBoot) throw secureBoot(port);
@@ -106,6 +107,3 @@ export async function flashEsp(
     elapsedMs: transport.clock.now() - started,
   };
 }
-
-/** The name of a chip as Espressif writes it. */
-export const chipName = (chip: EspChip): string => chipFacts[chip].name;

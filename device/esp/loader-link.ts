@@ -53,7 +53,7 @@ export class LoaderLink {
   private frames: Uint8Array[] = [];
   private recent: Uint8Array = new Uint8Array(0);
   private slowestMs: number | undefined;
-  private oneMoreDelimiter = false;
+  private silences = 0;
 
   constructor(transport: Transport, baud: number, timeouts: LoaderTimeouts, signal?: AbortSignal) {
     this.transport = transport;
@@ -121,9 +121,10 @@ export class LoaderLink {
       until = this.transport.clock.now() + this.timeouts.quietMs;
     }
     if (stubs.length === 0) {
-      this.oneMoreDelimiter = !this.oneMoreDelimiter;
+      this.silences++;
       return false;
     }
+    this.silences = 0;
     this.isStub = 2 * stubs.filter((stub) => stub).length > stubs.length;
     return true;
   }
@@ -176,14 +177,16 @@ export class LoaderLink {
   /** When the bytes will be on the other side. */
   private async send(content: Uint8Array): Promise<number> {
     const frame = encodeFrame(content);
-    // A receiver that lost a delimiter takes ends for beginnings until it gets one more.
-    const bytes = this.oneMoreDelimiter ? Buffer.concat([Uint8Array.of(END), frame]) : frame;
+    // A stub that lost a delimiter takes ends for beginnings until it gets one more. An answer that was lost is the
+    // more common reason for a silence, so that the second one in a row is taken as a sign of it, the fourth, ...
+    const oneMore = this.silences > 0 && this.silences % 2 === 0;
+    const bytes = oneMore ? Buffer.concat([Uint8Array.of(END), frame]) : frame;
     await this.transport.write(bytes, this.signal);
     return this.transport.clock.now() + (bytes.length * BITS_PER_BYTE * 1000) / this.baud;
   }
 
   private fail(): never {
-    this.oneMoreDelimiter = !this.oneMoreDelimiter;
+    this.silences++;
     throw new LoaderFault('silence');
   }
 
@@ -204,6 +207,7 @@ export class LoaderLink {
   }
 
   private note(sent: number, workMs = 0): void {
+    this.silences = 0;
     if (workMs > 0) return;
     const delay = this.transport.clock.now() - sent;
     this.slowestMs = Math.max(SLOWEST_DECAY * (this.slowestMs ?? 0), delay);

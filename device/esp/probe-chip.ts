@@ -135,14 +135,3 @@ export async function probeRevision(session: LoaderSession, chip: EspChip): Prom
   const major = (((word >> 23) & 1) << 2) | ((word >> 4) & 3);
   return 100 * major + (word & 15);
 }
-
-/** As people write it: `24:6f:28:aa:bb:cc`. */
-export async function probeMac(session: LoaderSession, chip: EspChip): Promise<string> {
-  const { macAddress } = chipFacts[chip];
-  const read = (address: number) =>
-    session.confirm('read the MAC address', () => readRegister(session, address));
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt32BE((await read(macAddress + 4)) >>> 0, 0);
-  bytes.writeUInt32BE((await read(macAddress)) >>> 0, 4);
-  return [...bytes.subarray(2)].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
-}

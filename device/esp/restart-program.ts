@@ -1,6 +1,6 @@
 import { chipFacts, type EspChip } from './chips.ts';
 import { isFault } from './loader-fault.ts';
-import type { LoaderSession } from './loader-session.ts';
+import { type LoaderSession, ROM_BAUD } from './loader-session.ts';
 import { writeRegister } from './probe-chip.ts';
 import { COMMAND, words } from './protocol.ts';
 
@@ -51,5 +51,7 @@ export async function restartProgram(session: LoaderSession, chip: EspChip): Pro
     await leaveLoader(session, chip);
     if (await session.startProgram()) return true;
   }
-  return restartByLoader(session, chip);
+  const restarted = await restartByLoader(session, chip);
+  if (restarted) await session.link.setBaud(ROM_BAUD);
+  return restarted;
 }
