@@ -100,6 +100,7 @@ ${shadow(board)}
     tml_bss_end = .;
   } > RAM
 ${constants === 'flash' ? mapped(board) : unmapped}
+  tml_loaded_bytes = SIZEOF(.shadow) + SIZEOF(.rodata);
   tml_flash_start = 0;
   tml_flash_end = SIZEOF(.text) + SIZEOF(.rodata) + SIZEOF(.data)${constants === 'flash' ? ' + SIZEOF(.mapped)' : ''};
 
