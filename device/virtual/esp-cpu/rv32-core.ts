@@ -48,6 +48,9 @@ export interface Rv32Options {
   writeControl?(number: number, value: number, retired: number): boolean;
 }
 
+/** Field of `mstatus` that tells the mode before a trap; there is no other. */
+const MACHINE_MODE_BEFORE = 3 << 11;
+
 /** Register that takes what is written to x0. */
 const NOWHERE = 32;
 const ROM_RETURN = 1;
@@ -230,6 +233,7 @@ export class Rv32Core {
   private readControl(number: number): number {
     const { retired } = this;
     if (number === CSR.misa) return 0x40001104;
+    if (number === CSR.mstatus) return this.control[number]! | MACHINE_MODE_BEFORE;
     if (number >= CSR.pmpcfg && number < CSR.pmpcfg + 4)
       return this.protection.readConfig(number - CSR.pmpcfg);
     if (number >= CSR.pmpaddr && number < CSR.pmpaddr + 16)
