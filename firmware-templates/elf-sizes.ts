@@ -19,6 +19,8 @@ export interface ImageSizes {
     readonly static: number;
     /** Reserved for the stack. */
     readonly stack: number;
+    /** Code and constants that a boot loader copies there; 0 where they stay in flash. */
+    readonly loaded: number;
   };
 }
 
@@ -46,15 +48,18 @@ export function elfSizes(bytes: Uint8Array): ImageSizes {
   const code = total(allocated.filter(({ loaded, executable }) => loaded && executable));
   const stack = total(allocated.filter(({ name }) => name === '.stack'));
   const arena = objectBytes(elf, (name) => /^tml_arena(_\d+)?$/.test(name));
-  const variables = total(allocated.filter(({ name, writable }) => writable && name !== '.stack'));
+  const variables = total(
+    allocated.filter(({ name, writable }) => writable && name !== '.stack' && name !== '.shadow'),
+  );
   const elsewhere = allocated
     .filter(({ name, bytes: size }) => name.startsWith(ARENA_SECTION) && size > 0)
     .map(({ name, bytes: size }) => ({ name: name.slice(ARENA_SECTION.length), bytes: size }));
+  const loaded = elf.symbols.find(({ name }) => name === 'tml_loaded_bytes')?.address ?? 0;
   return {
     image,
     weights,
     code,
     other: image - weights - code,
-    ram: { arena, elsewhere, static: variables - arena, stack },
+    ram: { arena, elsewhere, static: variables - arena, stack, loaded },
   };
 }

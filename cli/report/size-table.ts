@@ -4,12 +4,12 @@ import { renderPairs } from './table.ts';
 
 /** Where the flash and RAM of a firmware go, with what the board has. */
 export function renderSizes(sizes: ImageSizes, flashBytes: number, ramBytes: number): string {
-  const { arena, static: variables, stack } = sizes.ram;
+  const { arena, static: variables, stack, loaded } = sizes.ram;
   const share = (part: number, whole: number) =>
     `${((100 * part) / whole).toFixed(1)} % of ${formatBytes(whole)}`;
   const { elsewhere } = sizes.ram;
   const moved = elsewhere.reduce((sum, { bytes }) => sum + bytes, 0);
-  const ram = arena - moved + variables + stack;
+  const ram = arena - moved + variables + stack + loaded;
   return renderPairs([
     ['flash', `${formatBytes(sizes.image)} (${share(sizes.image, flashBytes)})`],
     ['  weights', formatBytes(sizes.weights)],
@@ -19,6 +19,7 @@ export function renderSizes(sizes: ImageSizes, flashBytes: number, ramBytes: num
     ['  arena', formatBytes(arena - moved)],
     ['  static', formatBytes(variables)],
     ['  stack, reserved', formatBytes(stack)],
+    ...(loaded > 0 ? [['  code and constants', formatBytes(loaded)] as const] : []),
     ...elsewhere.map(
       ({ name, bytes }) => [name.toUpperCase(), `${formatBytes(bytes)} of the arena`] as const,
     ),

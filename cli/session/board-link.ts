@@ -12,6 +12,7 @@ import { openTransport } from '../../device/transport/open-transport.ts';
 import type { Transport } from '../../device/transport/transport.ts';
 import { isVirtualEspChip } from '../../device/virtual/esp/esp-profile.ts';
 import { startVirtualEsp } from '../../device/virtual/esp/start-virtual-esp.ts';
+import { espProcessors } from '../../device/virtual/esp-cpu/esp-processors.ts';
 import { startVirtualRv32, type VirtualRv32 } from '../../device/virtual/start-virtual-rv32.ts';
 import {
   startVirtualStm32,
@@ -78,7 +79,14 @@ function startRv32({ emulator, chip }: Rv32VirtBoard, options: StartOptions): Pr
 function startEsp(board: EspBoard, options: StartOptions): Promise<VirtualBoard> {
   const { emulator, chip } = board;
   if (!emulator || !isVirtualEspChip(chip.family)) throw notVirtual(board);
-  return startVirtualEsp({ ...options, chip: chip.family, flashBytes: chip.flash.bytes });
+  const processor = espProcessors[chip.family];
+  const { family, flash } = chip;
+  return startVirtualEsp({
+    ...options,
+    chip: family,
+    flashBytes: flash.bytes,
+    ...(processor && { processor }),
+  });
 }
 
 function startVirtual(

@@ -3,7 +3,7 @@ import type { ConstantsPlace } from './esp-linker-script.ts';
 import type { EspFacts, ModelFacts } from './facts.ts';
 
 /** Room in RAM for what is not known before a build: instructions where they share it, small constants, variables. */
-const SHARED_RESERVE = 96 * 1024;
+const SHARED_RESERVE = 48 * 1024;
 const RESERVE = 12 * 1024;
 
 /** Constants are read fastest from RAM; they go to flash when model, stack and code would not fit together. */

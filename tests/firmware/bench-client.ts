@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 export interface Frame {
   readonly type: number;
@@ -67,13 +67,13 @@ export function parseFrame(encoded: Uint8Array): Frame | undefined {
 
 /** A plain client of docs/bench-protocol.md, written apart from the product's own. */
 export class BenchClient {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   #received = Buffer.alloc(0);
   #frames: Frame[] = [];
   #wake: (() => void) | undefined;
   #sequence = 0;
 
-  constructor(socket: Socket) {
+  constructor(socket: Duplex) {
     this.#socket = socket;
     socket.on('data', (bytes) => this.#take(bytes));
     socket.on('error', () => {});

@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
+import { isEsp, loadBoard } from '../../boards/load.ts';
+import { esp32c3Processor } from '../../device/virtual/esp-cpu/esp32c3.ts';
 import { BenchClient } from './bench-client.ts';
 
 /** The firmware of `folder` running in QEMU, its serial port on a TCP socket. */
@@ -16,10 +20,41 @@ const EMULATORS = {
   'virtual-rv32imc': ['qemu-system-riscv32', '0x80000000', '-M', 'virt', '-bios', 'none'],
 } as const;
 
-export type Emulated = keyof typeof EMULATORS;
+/** Boards that run inside this process. */
+const PROCESSORS = { 'virtual-esp32c3': esp32c3Processor } as const;
+
+export type Emulated = keyof typeof EMULATORS | keyof typeof PROCESSORS;
+
+const runsHere = (id: Emulated): id is keyof typeof PROCESSORS => Object.hasOwn(PROCESSORS, id);
+
+/** What the flash of an Espressif chip holds after firmware.bin was written to it. */
+export function flashOf(folder: string, id: string): Uint8Array {
+  const board = loadBoard(id);
+  if (!isEsp(board)) throw new Error(`${id} has no flash of this kind`);
+  const flash = new Uint8Array(board.chip.flash.bytes).fill(0xff);
+  flash.set(readFileSync(join(folder, 'firmware.bin')), board.chip.bootloader.imageOffset);
+  return flash;
+}
+
+function bootHere(folder: string, id: keyof typeof PROCESSORS): Running {
+  const processor = PROCESSORS[id]({
+    onOutput: (bytes) => void port.push(bytes),
+    onNote: () => {},
+  });
+  const port: Duplex = new Duplex({
+    read() {},
+    write(bytes: Uint8Array, _encoding, done) {
+      processor.receive(bytes);
+      done();
+    },
+  });
+  processor.reset(flashOf(folder, id));
+  return { client: new BenchClient(port), stop: () => processor.close() };
+}
 
 /** Boots `folder`/firmware.bin. QEMU connects to us before it starts, so that the ready frame is seen. */
 export async function boot(folder: string, id: Emulated = 'virtual-stm32f405'): Promise<Running> {
+  if (runsHere(id)) return bootHere(folder, id);
   const [program, address, ...machine] = EMULATORS[id];
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

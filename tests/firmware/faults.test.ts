@@ -10,6 +10,7 @@ import { boot, type Emulated } from './emulator.ts';
 const FORMS = {
   'virtual-stm32f405': [0xf0, 'pc lr psr sp cfsr hfsr mmfar bfar r0 r1 r2 r3 r12'.split(' ')],
   'virtual-rv32imc': [0xf2, 'pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0'.split(' ')],
+  'virtual-esp32c3': [0xf2, 'pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0'.split(' ')],
 } as const satisfies Record<Emulated, unknown>;
 
 /** Runs an inference that executes `fault`, C text; returns the crash frames' registers and the function at pc. */
@@ -115,5 +116,32 @@ describe.skipIf(!hasRiscV)('a trap on the RISC-V board (skipped without compiler
     const { registers } = await trap(`(void)deep(1000)\n${RECURSION}`);
     expect(registers['mcause']).toBe(7);
     expect(registers['mtval'], 'below RAM').toBeLessThan(0x80100000);
+  });
+});
+
+describe.skipIf(!hasRiscV)('a trap on the ESP32-C3 (skipped without compiler)', () => {
+  const trap = (fault: string) => crash(fault, 'virtual-esp32c3');
+  const asm = (text: string) => `__asm__ volatile("${text}" ::: "a0", "memory")`;
+
+  it.each([
+    ['a read from nowhere', asm('li a0, 0x70000000; lw a0, 4(a0)'), { mcause: 5, mtval: 0x70000004 }],
+    ['a write through a null pointer', asm('sw a0, 0(zero)'), { mcause: 7, mtval: 0 }],
+    ['an illegal instruction', asm('.half 0'), { mcause: 2 }],
+    ['a write over instructions', asm('la a0, tml_reset; sw a0, 0(a0)'), { mcause: 7 }],
+    [
+      'the same through the other address of that memory',
+      asm('li a0, 0x3fc80000; sw a0, 0(a0)'),
+      { mcause: 7, mtval: 0x3fc80000 },
+    ],
+    ['a jump into variables', '((void (*)(void))0x40390000)()', { mcause: 1, pc: 0x40390000 }],
+    ['a read of flash that is not mapped', asm('li a0, 0x3c000000; lw a0, 0(a0)'), { mcause: 5 }],
+  ])('tells %s', async (_, fault, expected) => {
+    expect((await trap(fault)).registers).toMatchObject(expected);
+  });
+
+  it('notices a stack that runs over, and still answers', async () => {
+    const { registers, at } = await trap(`(void)deep(1000)\n${RECURSION}`);
+    expect(registers['mcause']).toBe(7);
+    expect(at).toMatch(/^deep/);
   });
 });

@@ -27,6 +27,7 @@ const present = (tool: string) => spawnSync(tool, ['--version']).status === 0;
 const machines: readonly { readonly id: Emulated; readonly tools: readonly string[] }[] = [
   { id: 'virtual-stm32f405', tools: ['arm-none-eabi-gcc', 'qemu-system-arm'] },
   { id: 'virtual-rv32imc', tools: ['riscv64-unknown-elf-gcc', 'qemu-system-riscv32'] },
+  { id: 'virtual-esp32c3', tools: ['riscv64-unknown-elf-gcc'] },
 ];
 
 const request = { load: 0x02, run: 0x03, read: 0x04, profile: 0x05, hashes: 0x07 } as const;

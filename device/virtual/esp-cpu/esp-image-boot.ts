@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+
+/** What the ROM copied where, and where it starts it. */
+export interface BootImage {
+  readonly entry: number;
+  readonly segments: readonly { readonly address: number; readonly bytes: Uint8Array }[];
+}
+
+const MAGIC = 0xe9;
+const HEADER_BYTES = 24;
+const MAX_SEGMENTS = 16;
+const CHECKSUM_SEED = 0xef;
+
+/**
+ * The image at `offset` in flash as a chip's ROM takes it (esptool documentation, Firmware Image Format), or what the
+ * ROM would say of it: an invalid header, a wrong checksum or a wrong hash.
+ */
+export function readBootImage(flash: Uint8Array, offset: number, chipId: number): BootImage | string {
+  const view = new DataView(flash.buffer, flash.byteOffset, flash.byteLength);
+  const count = view.getUint8(offset + 1);
+  if (view.getUint8(offset) !== MAGIC || count === 0 || count > MAX_SEGMENTS)
+    return `invalid header: 0x${view.getUint32(offset, true).toString(16).padStart(8, '0')}`;
+  if (view.getUint16(offset + 12, true) !== chipId)
+    return `invalid chip id: ${view.getUint16(offset + 12, true)}`;
+  const segments: { address: number; bytes: Uint8Array }[] = [];
+  let at = offset + HEADER_BYTES;
+  let sum = CHECKSUM_SEED;
+  for (let i = 0; i < count; i++) {
+    if (at + 8 > flash.length) return 'invalid segment';
+    const bytes = view.getUint32(at + 4, true);
+    if (at + 8 + bytes > flash.length) return 'invalid segment length';
+    const content = flash.subarray(at + 8, at + 8 + bytes);
+    segments.push({ address: view.getUint32(at, true), bytes: content });
+    for (const byte of content) sum ^= byte;
+    at += 8 + bytes;
+  }
+  const end = offset + (Math.floor((at - offset) / 16) + 1) * 16;
+  if (flash[end - 1] !== sum) return `checksum error: 0x${sum.toString(16)}`;
+  if (view.getUint8(offset + 23) === 1 && !hashIsRight(flash, offset, end))
+    return 'SHA-256 comparison failed';
+  return { entry: view.getUint32(offset + 4, true), segments };
+}
+
+function hashIsRight(flash: Uint8Array, offset: number, end: number): boolean {
+  const hash = createHash('sha256').update(flash.subarray(offset, end)).digest();
+  return hash.equals(flash.subarray(end, end + hash.length));
+}
