@@ -68,6 +68,9 @@ export interface Climbed {
   readonly recipe: Recipe;
 }
 
+/** Multiply-accumulates from which compiled C, which gives the same bytes, is there sooner than the reference. */
+const worthCompiling = 3e8;
+
 /** Points lost by a score against another of the same metric. */
 export function pointsLost(float: Score, value: number): number {
   if (float.metric === 'mse') return float.value === 0 ? 100 * value : 100 * (value / float.value - 1);
@@ -109,7 +112,8 @@ async function boardCost(
 
 async function scoreOf(context: Context, { model, labelled }: Climb, converted: ConvertedModel) {
   if (!labelled) return null;
-  const run = hasHostCompiler() ? runHostC : runReference;
+  const work = converted.macs * labelled.labels.data.length;
+  const run = work > worthCompiling && hasHostCompiler() ? runHostC : runReference;
   const { real } = await run(context, model, converted, labelled.inputs);
   return score(labelled.inputs[0]!.array.data, real[0]!, labelled.labels).value;
 }

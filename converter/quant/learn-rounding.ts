@@ -8,8 +8,11 @@ import type { RefineLayer } from './walk-layers.ts';
 const windows = 4096;
 /** Layers with longer filters than this keep their rounding: the matrix of products would not fit. */
 const longestFilter = 2048;
-/** Share of the mean energy of an input that speaks for the original weight, against learning chance. */
-const damping = 0.01;
+/**
+ * Share of an input's mean energy that speaks for the original weight, against learning chance: more where a filter
+ * has many taps and few windows were seen.
+ */
+const damping = (taps: number, rows: number) => Math.max(0.01, (0.25 * taps) / rows);
 
 /** Rows of inputs under the filter, as the layer reads them: [rows, taps], zero outside of the image. */
 function windowRows(layer: LinearLayer, x: Float32Array, count: number, channel: number | undefined) {
@@ -55,6 +58,7 @@ function spread(total: number, taps: number, at: (row: number, tap: number) => n
 /** What a layer's squared error depends on: products of its stored inputs, and of real with stored ones. */
 interface Products {
   readonly taps: number;
+  readonly rows: number;
   /** [taps, taps] sums of stored[i] * stored[j]. */
   readonly stored: Float32Array;
   /** [taps, taps] sums of real[i] * stored[j]. */
@@ -75,6 +79,7 @@ function productsOf(
     const y = tf.tensor2d(b.data, [b.rows, b.taps]);
     return {
       taps: a.taps,
+      rows: a.rows,
       stored: tf.matMul(y, y, true, false).dataSync() as Float32Array,
       mixed: tf.matMul(x, y, true, false).dataSync() as Float32Array,
     };
@@ -106,7 +111,7 @@ function settleFilter(products: Products, filter: Filter, limit: number): void {
   const { taps, stored } = products;
   let energy = 0;
   for (let i = 0; i < taps; i++) energy += stored[i * taps + i]!;
-  const damp = (damping * energy) / taps;
+  const damp = (damping(taps, products.rows) * energy) / taps;
   const slope = slopes(products, filter, damp);
   const { real, steps } = filter;
   for (let flips = 0; flips < 4 * taps; flips++) {
