@@ -334,3 +334,12 @@ export function badBoardsAction(action: string): TinymlError {
   const actions = ['list', 'show', 'run'];
   return wrongChoice('the action of boards', action, actions);
 }
+
+export function notCounted(board: string): TinymlError {
+  return new TinymlError({
+    code: 'E_NOT_COUNTED',
+    exit: 1,
+    what: `board ${board} has no exact count of instructions`,
+    hint: 'pass --board with an emulated board, or --target macs=SHARE',
+  });
+}
