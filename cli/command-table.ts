@@ -19,6 +19,11 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import('./commands/convert.ts'),
   },
   {
+    name: 'prune',
+    summary: 'remove the channels that matter least, train what is left, and write ONNX',
+    load: () => import('./commands/prune.ts'),
+  },
+  {
     name: 'inspect',
     summary: 'graph, operators, MACs, memory, and the boards a model fits',
     load: () => import('./commands/inspect.ts'),

@@ -377,3 +377,12 @@ export function labelsNeeded(path: string | undefined): TinymlError {
     hint: 'give labelled samples with --data: arrays "x" and "y", or a folder with one subfolder a class',
   });
 }
+
+export function notCounted(board: string): TinymlError {
+  return new TinymlError({
+    code: 'E_NOT_COUNTED',
+    exit: 1,
+    what: `board ${board} has no exact count of instructions`,
+    hint: 'pass --board with an emulated board, or --target macs=SHARE',
+  });
+}

@@ -22,6 +22,7 @@ const rank: Readonly<Record<string, number>> = {
   ops: 1,
   passes: 2,
   quant: 2,
+  train: 2,
   prune: 2,
   evaluate: 2,
   search: 4,

@@ -33,3 +33,13 @@ export function formatLayer(name: string): string {
   const [first = name, ...others] = name.split(';');
   return others.length === 0 ? name : `${first} +${others.length}`;
 }
+
+/** Time left or gone, to the second: "4 min 10 s". */
+export function formatDuration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60
+    ? `${minutes} min ${seconds % 60} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -25,11 +25,14 @@ function renamed(nodes: readonly NodeDraft[], from: string, to: string): NodeDra
 
 function withOutputs(nodes: readonly NodeDraft[], outputs: readonly (readonly [string, string])[]) {
   const used = new Set<string>();
-  return outputs.reduce<readonly NodeDraft[]>((current, [made, name]) => {
+  let current = [...nodes];
+  for (const [made, name] of outputs) {
     const simple = used.has(made) ? undefined : renamed(current, made, name);
     used.add(made);
-    return simple ?? [...current, nodeProto('Identity', `${name}/output`, [made], [name], {})];
-  }, nodes);
+    if (simple) current = simple;
+    else current.push(nodeProto('Identity', `${name}/output`, [made], [name], {}));
+  }
+  return current;
 }
 
 /**

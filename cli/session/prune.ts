@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { isQuantized } from '../../converter/convert-model.ts';
+import { samplesFor } from '../../converter/data/samples.ts';
+import { floatBatch } from '../../converter/evaluate/encode.ts';
+import type { Graph } from '../../converter/ir/types.ts';
+import { optimize } from '../../converter/pipeline.ts';
+import { readCheckpoint, writeCheckpoint } from '../../converter/prune/checkpoint.ts';
+import { alreadyQuantized } from '../../converter/prune/errors.ts';
+import {
+  type PrunedModel,
+  type PruneInput,
+  type PruneSettings,
+  type PruneState,
+  pruneModel,
+} from '../../converter/prune/prune-model.ts';
+import type { Context } from '../context.ts';
+import { readDataPath } from '../files/data-path.ts';
+import { writeFileAtomically } from '../files/output-file.ts';
+import { removeQuietly } from '../files/temporary.ts';
+import type { Progress } from '../output.ts';
+import { packageVersion } from '../package-info.ts';
+import { formatDuration } from '../report/format.ts';
+import { measureInstructions } from './measure-instructions.ts';
+import type { OpenModel } from './open-model.ts';
+
+export interface PruneChoice extends PruneSettings {
+  readonly data: string;
+  readonly board: string;
+  /** Where the result goes; the checkpoint stands beside it. */
+  readonly output: string;
+}
+
+function readInput(model: OpenModel, graph: Graph, path: string): PruneInput {
+  const dataset = readDataPath(path);
+  const samples = samplesFor(model.graph.inputs, dataset, 'x');
+  const count = samples[0]?.count ?? 0;
+  const y = dataset.arrays.get('y');
+  return {
+    graph,
+    inputs: floatBatch(samples),
+    count,
+    labels: { file: path, ...(y && y.shape[0] === count ? { data: y.data, shape: y.shape } : {}) },
+  };
+}
+
+/** Names a run by all that decides its result. */
+function runKey(
+  model: OpenModel,
+  input: PruneInput,
+  { output: _, data: __, board, ...settings }: PruneChoice,
+) {
+  const hash = createHash('sha256').update(`${packageVersion()} ${model.sha256} ${board}`);
+  hash.update(JSON.stringify(settings));
+  for (const array of input.inputs) hash.update(array);
+  if (input.labels.data) hash.update(Float32Array.from(input.labels.data));
+  return hash.digest('hex');
+}
+
+export const checkpointPath = (output: string) => `${output}.checkpoint`;
+
+function earlierState(context: Context, path: string, key: string): PruneState | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const state = readCheckpoint(text, key);
+  context.output.note(
+    state
+      ? `${path}: going on where an earlier run stopped`
+      : `${path}: made by another run (other model, data or settings); starting over`,
+  );
+  return state;
+}
+
+/** Tells loss and the time that is left, from the speed so far. */
+function progressTeller(context: Context, progress: Progress) {
+  let first: { done: number; at: number } | undefined;
+  let told = Date.now();
+  return ({
+    done,
+    total,
+    loss,
+    round,
+    rounds,
+  }: Record<'done' | 'total' | 'loss' | 'round' | 'rounds', number>) => {
+    const now = Date.now();
+    first ??= { done: done - 1, at: now };
+    const left = ((now - first.at) / Math.max(1, done - first.done)) * (total - done);
+    const where = rounds > 1 ? `round ${round} of ${rounds}, ` : '';
+    const text = `${where}step ${done} of ${total}, loss ${loss.toFixed(4)}, ${formatDuration(left)} left`;
+    progress(text);
+    if (now - told < 10_000) return;
+    told = now;
+    context.output.detail(text);
+  };
+}
+
+/** Prunes an open model; a run that was killed goes on from its checkpoint, which is removed at the end. */
+export async function pruneOpenModel(
+  context: Context,
+  model: OpenModel,
+  choice: PruneChoice,
+): Promise<PrunedModel> {
+  const graph = optimize(model.graph);
+  if (isQuantized(graph)) throw alreadyQuantized(model.name);
+  const input = readInput(model, graph, choice.data);
+  const key = runKey(model, input, choice);
+  const path = checkpointPath(choice.output);
+  const state = earlierState(context, path, key);
+  const pruned = await context.output.step(`prune ${model.name}`, (progress) => {
+    const tell = progressTeller(context, progress);
+    return pruneModel(
+      input,
+      choice,
+      {
+        onProgress: tell,
+        onStage: (stage) => {
+          progress(stage);
+          context.output.detail(`${model.name}: ${stage}`);
+        },
+        onCheckpoint: (at) => writeFileAtomically(path, writeCheckpoint(at, key), context.lifetime),
+        breathe: () => context.lifetime.breathe(),
+        measure: (made) => measureInstructions(context, { ...model, graph: made }, choice.data, choice.board),
+      },
+      state,
+    );
+  });
+  return pruned;
+}
+
+/** To be called when the result is written: the checkpoint has done its work. */
+export function removeCheckpoint(output: string): void {
+  removeQuietly(checkpointPath(output));
+}
