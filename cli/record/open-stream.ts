@@ -4,9 +4,10 @@ import type { SampleStream } from '../../device/sensor/sample-stream.ts';
 import { chooseBoard } from '../board-choice.ts';
 import type { Context } from '../context.ts';
 import { badUsage, recorderMissing } from '../errors.ts';
-import { flashBoard, withBoard } from '../session/board-link.ts';
+import { withBoard } from '../session/board-link.ts';
 import { requirePort } from '../session/board-port.ts';
 import { buildRecorder } from '../session/firmware.ts';
+import { flashBoard } from '../session/flash-board.ts';
 import { openPort } from '../session/open-port.ts';
 import type { Source } from './source.ts';
 

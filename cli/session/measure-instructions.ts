@@ -2,9 +2,10 @@ import { chooseBoard } from '../board-choice.ts';
 import type { Context } from '../context.ts';
 import { notCounted } from '../errors.ts';
 import { connectBench, subjectOfConverted } from './bench-subject.ts';
-import { flashBoard, withBoard } from './board-link.ts';
+import { withBoard } from './board-link.ts';
 import { convertOpenModel } from './convert.ts';
 import { buildFirmware, firmwareModelOf } from './firmware.ts';
+import { flashBoard } from './flash-board.ts';
 import { measureBoard } from './measure-board.ts';
 import type { OpenModel } from './open-model.ts';
 
