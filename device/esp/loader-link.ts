@@ -54,6 +54,7 @@ export class LoaderLink {
   private recent: Uint8Array = new Uint8Array(0);
   private slowestMs: number | undefined;
   private silences = 0;
+  private firstSyncAt: number | undefined;
 
   constructor(transport: Transport, baud: number, timeouts: LoaderTimeouts, signal?: AbortSignal) {
     this.transport = transport;
@@ -108,23 +109,25 @@ export class LoaderLink {
     const sent = await this.send(
       encodePacket({ direction: REQUEST, command: COMMAND.sync, value: 0, body: SYNC_BODY }),
     );
-    const isAnswer = (packet: Packet | undefined) =>
-      packet?.direction === RESPONSE && packet.command === COMMAND.sync;
+    this.firstSyncAt ??= sent;
     const stubs: boolean[] = [];
-    let until = sent + this.timeouts.syncMs;
+    const known = this.slowestMs === undefined ? 0 : this.patienceMs;
+    let until = sent + Math.max(this.timeouts.syncMs, known);
     for (let seen = 0; seen < FRAMES_TO_LOOK_AT; seen++) {
       const frame = await this.nextFrame(until);
       if (!frame) break;
       const packet = decodePacket(frame);
-      if (!isAnswer(packet)) continue;
-      stubs.push(packet!.value === 0);
-      until = this.transport.clock.now() + this.timeouts.quietMs;
+      if (packet?.direction !== RESPONSE || packet.command !== COMMAND.sync) continue;
+      stubs.push(packet.value === 0);
+      // The answers of earlier syncs, which were not waited for long enough, are on their way too.
+      until = this.transport.clock.now() + Math.max(this.timeouts.quietMs, this.syncDelayMs(sent));
     }
     if (stubs.length === 0) {
       this.silences++;
       return false;
     }
     this.silences = 0;
+    this.firstSyncAt = undefined;
     this.isStub = 2 * stubs.filter((stub) => stub).length > stubs.length;
     return true;
   }
@@ -188,6 +191,12 @@ export class LoaderLink {
   private fail(): never {
     this.silences++;
     throw new LoaderFault('silence');
+  }
+
+  /** How late an answer may be, if it is that to the first of several syncs. */
+  private syncDelayMs(sent: number): number {
+    const first = this.firstSyncAt ?? sent;
+    return first === sent ? 0 : Math.min(this.timeouts.answerMs, this.transport.clock.now() - first);
   }
 
   /** Undefined when the packet is no answer to this. Throws when it says no. */

@@ -48,7 +48,7 @@ interface Preparation {
   readonly stub: boolean;
   readonly overUsb: boolean;
   readonly flashBytes: number;
-  /** Lowered when it turned out not to work. */
+  /** 0 for the one that there is, also once another turned out not to work. */
   baud: number;
 }
 
@@ -58,7 +58,7 @@ async function prepare(session: LoaderSession, wanted: Preparation): Promise<voi
   if (wanted.overUsb && !link.isStub) await stopWatchdogs(session, wanted.chip);
   if (wanted.stub && !link.isStub) await startStub(session, wanted.chip, wanted.revision);
   await attachFlash(session, wanted.flashBytes);
-  if (!link.isStub || wanted.overUsb) return;
+  if (!link.isStub || wanted.overUsb || wanted.baud === 0) return;
   if (await changeBaud(session, wanted.baud, wanted.timeouts)) return;
   wanted.baud = 0;
   await session.reconnect('go back to a lower baud rate');
@@ -101,11 +101,12 @@ export async function openLoader(transport: Transport, options: LoaderOptions): 
     revision,
     timeouts,
     stub: options.stub ?? true,
+    overUsb: reset === 'usb-jtag-serial',
+    flashBytes: LARGEST_FLASH,
     baud: session.link.isStub ? 0 : baud,
   };
-  const overUsb = reset === 'usb-jtag-serial';
   session.deadline = Number.POSITIVE_INFINITY;
-  session.prepare = () => prepare(session, { ...wanted, overUsb, flashBytes: LARGEST_FLASH });
+  session.prepare = () => prepare(session, wanted);
   await session.bringUp();
   const flash = await probeFlash(session, chip);
   const commands = new FlashCommands(session, timeouts, chip === 'esp32');

@@ -1,5 +1,6 @@
 import { deflateSync } from 'node:zlib';
 import { flashLinkBad } from '../errors.ts';
+import { flashDiffers } from './errors.ts';
 import { type FlashCommands, md5Of } from './flash-commands.ts';
 import type { PlannedSector } from './image-plan.ts';
 import { isFault, type LoaderFault } from './loader-fault.ts';
@@ -20,6 +21,8 @@ const LARGEST_CAREFUL_BLOCK = 4096;
 const GROW_AFTER = 12;
 const SECTOR_ATTEMPTS = 40;
 const BLOCK_ATTEMPTS = 30;
+/** Without a fault on the line a wrong sector is the flash's doing; an address damaged on its way is rarer than that. */
+const CLEAN_FAILURES = 4;
 /** A run with more faults than this is on a bad line. */
 const FEW_FAULTS = 2;
 /** Compression has to save more than its own time. */
@@ -107,16 +110,20 @@ export class RunWriter {
   private async writeSector(sector: PlannedSector): Promise<void> {
     const wanted = md5Of(sector.data);
     const step = `write ${sector.data.length} bytes at 0x${sector.address.toString(16)}`;
-    for (let attempt = 0; attempt < SECTOR_ATTEMPTS; attempt++) {
+    let cleanFailures = 0;
+    for (let attempt = 0; attempt < SECTOR_ATTEMPTS && cleanFailures < CLEAN_FAILURES; attempt++) {
+      const before = this.session.retries;
       try {
         if (!(await this.writeBlocks(sector, step))) continue;
         const md5 = () => this.commands.md5(sector.address, sector.data.length);
         if ((await this.session.persist(step, md5, true)) === wanted) return;
+        if (this.session.retries === before) cleanFailures++;
         this.session.retries++;
       } catch (error) {
         if (!isFault(error)) throw error;
       }
     }
+    if (cleanFailures === CLEAN_FAILURES) throw flashDiffers(sector.address, sector.data.length);
     throw flashLinkBad(this.session.link.transport.name, step, this.session.retries);
   }
 
