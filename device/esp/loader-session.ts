@@ -22,6 +22,7 @@ const SYNCS_PER_RESET = 5;
 const CONFIRMATIONS = 12;
 /** So many noes in a row, without anything else between, are meant. */
 const REFUSALS = 6;
+const REFUSALS_BEFORE_RESTART = 4;
 const SILENCES_BEFORE_SYNC = 3;
 const PREPARATIONS = 8;
 const BOOT_LOG = /boot:(0x[0-9a-f]+)/gi;
@@ -76,7 +77,10 @@ export class LoaderSession {
         refusals = error.kind === 'refused' ? refusals + 1 : 0;
         if (refusals === REFUSALS) throw loaderRefused(this.transport.name, step, error.reason);
         silences = error.kind === 'silence' ? silences + 1 : 0;
-        const restarted = silences > 0 && (await this.recover(silences, step));
+        let restarted = silences > 0 && (await this.recover(silences, step));
+        // A chip that restarted by itself knows nothing of what it was told.
+        if (refusals === REFUSALS_BEFORE_RESTART && this.prepare && !this.preparing)
+          restarted = await this.startOver(step);
         if (restarted && afterOthers) throw new LoaderFault('restarted');
       }
     }
@@ -174,14 +178,18 @@ export class LoaderSession {
   /** True when the loader had to be started anew. */
   private async recover(silences: number, step: string): Promise<boolean> {
     const silentMs = this.transport.clock.now() - this.link.heardAt;
-    if (silentMs > this.options.timeouts.silenceMs) {
-      if (this.preparing) throw new LoaderFault('restarted');
-      await this.reconnect(step);
-      await this.bringUp();
-      return true;
-    }
+    if (silentMs > this.options.timeouts.silenceMs) return this.startOver(step);
     this.link.waitLonger();
-    if (silences % SILENCES_BEFORE_SYNC === 0) await this.link.sync();
-    return false;
+    const { isStub } = this.link;
+    if (silences % SILENCES_BEFORE_SYNC !== 0 || !(await this.link.sync())) return false;
+    // Where the stub was there is the ROM: the chip restarted.
+    return isStub && !this.link.isStub ? this.startOver(step) : false;
+  }
+
+  private async startOver(step: string): Promise<true> {
+    if (this.preparing) throw new LoaderFault('restarted');
+    await this.reconnect(step);
+    await this.bringUp();
+    return true;
   }
 }
