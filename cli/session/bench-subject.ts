@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { type Board, isEsp } from '../../boards/load.ts';
 import type { ConvertedModel } from '../../converter/convert-model.ts';
 import type { Graph } from '../../converter/ir/types.ts';
 import { BenchClient } from '../../device/bench/bench-client.ts';
+import { defaultWiring, espWiring, type Wiring } from '../../device/transport/wiring.ts';
 import type { Context } from '../context.ts';
 import type { BoardLink } from './board-link.ts';
 
@@ -27,10 +29,13 @@ function modelHashOf(tflite: Uint8Array): string {
   return createHash('sha256').update(tflite).digest('hex').slice(0, 16);
 }
 
+const wiringOf = (board: Board): Wiring => (isEsp(board) ? espWiring : defaultWiring);
+
 export function connectBench(context: Context, link: BoardLink, subject: BenchSubject): Promise<BenchClient> {
   const { board, transport } = link;
   return BenchClient.connect(transport, {
     baud: board.serial.baud,
+    wiring: wiringOf(board),
     expected: { modelHash: modelHashOf(subject.tflite), board: board.id },
     signal: context.lifetime.signal,
   });

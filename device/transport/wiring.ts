@@ -14,6 +14,15 @@ export const defaultWiring: Wiring = {
   boot: { line: 'rts', asserted: false },
 };
 
+/**
+ * What two transistors on ESP32 devkits make of both lines, as far as it matters to a program that is to be restarted:
+ * RTS alone holds EN low. The boot loader wants steps in between (`esp/reset-sequence.ts`).
+ */
+export const espWiring: Wiring = {
+  reset: { line: 'rts', asserted: true },
+  boot: { line: 'dtr', asserted: true },
+};
+
 export type BootMode = 'bootloader' | 'flash';
 
 function signalsFor(wiring: Wiring, inReset: boolean, mode: BootMode): { dtr: boolean; rts: boolean } {
