@@ -1,57 +1,22 @@
 import { writeOnnx } from '../../converter/formats/onnx/write.ts';
-import type { CostMetric } from '../../converter/prune/cost.ts';
-import type { Criterion } from '../../converter/prune/importance.ts';
-import type { Schedule } from '../../converter/prune/plan-units.ts';
 import type { PrunedModel, PruneTarget } from '../../converter/prune/prune-model.ts';
 import { defineCommand } from '../command.ts';
-import { badValue } from '../errors.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
-import { boardOption, countUpTo, inputShapeOption } from '../options.ts';
+import { boardOption, inputShapeOption } from '../options.ts';
 import { packageVersion } from '../package-info.ts';
 import { formatBytes, formatCount, formatLayer } from '../report/format.ts';
 import { formatScore } from '../report/score.ts';
 import { renderTable } from '../report/table.ts';
 import { type InputShapes, openModel } from '../session/open-model.ts';
 import { pruneOpenModel, removeCheckpoint } from '../session/prune.ts';
+import { type PruneFlags, parseTarget, pruneOptions, pruneSettings } from '../session/prune-options.ts';
 
-interface PruneOptions {
+interface PruneOptions extends PruneFlags {
   readonly data: string;
   readonly target: PruneTarget;
   readonly output: string;
-  readonly criterion: Criterion;
-  readonly schedule: Schedule;
-  readonly fineTune: boolean;
-  readonly distill: boolean;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly learningRate: number;
-  readonly step: number;
-  readonly seed: number;
   readonly board: string;
   readonly inputShape?: InputShapes;
-}
-
-const metrics: readonly CostMetric[] = ['macs', 'bytes', 'instructions'];
-
-/** `macs=0.5`: what may be left of the model's MACs, bytes or instructions. */
-export function parseTarget(text: string, name: string): PruneTarget {
-  const [metric = '', number = ''] = text.split('=', 2);
-  const share = /^(0?\.\d{1,6}|1(\.0*)?|0)$/.test(number) ? Number(number) : Number.NaN;
-  const known = metrics.find((one) => one === metric);
-  if (!known || !(share > 0 && share < 1)) {
-    throw badValue(
-      name,
-      text,
-      'macs=SHARE, bytes=SHARE or instructions=SHARE with a share between 0 and 1, as macs=0.5',
-    );
-  }
-  return { metric: known, share };
-}
-
-export function parsePositive(text: string, name: string): number {
-  const value = /^\d{0,6}(\.\d{1,9})?(e-?\d{1,2})?$/i.test(text) && text !== '' ? Number(text) : Number.NaN;
-  if (!(value > 0 && Number.isFinite(value))) throw badValue(name, text, 'a number above 0');
-  return value;
 }
 
 function renderPruned(pruned: PrunedModel, output: string, bytes: number): string {
@@ -100,6 +65,10 @@ function renderPruned(pruned: PrunedModel, output: string, bytes: number): strin
   return `${layers}\n\n${totals}\n\nwrote ${output} (${formatBytes(bytes)})`;
 }
 
+function placeOf({ data, board, output }: PruneOptions) {
+  return { data, board, output };
+}
+
 export const command = defineCommand<PruneOptions>({
   usage: '<model>',
   description:
@@ -123,39 +92,14 @@ export const command = defineCommand<PruneOptions>({
       required: true,
     },
     { flags: '-o, --output <file>', help: 'the ONNX file to write', required: true },
-    {
-      flags: '--criterion <name>',
-      help: 'how channels are rated',
-      choices: ['taylor', 'l1', 'l2', 'batch-norm'],
-      fallback: 'taylor',
-    },
-    {
-      flags: '--schedule <name>',
-      help: 'all channels at once, or in rounds with training between',
-      choices: ['one-shot', 'gradual'],
-      fallback: 'gradual',
-    },
-    { flags: '--no-fine-tune', help: 'only remove channels' },
-    { flags: '--distill', help: 'learn from the unpruned model beside the labels (default)' },
-    { flags: '--no-distill', help: 'learn from the labels alone', fallback: true },
-    { flags: '--epochs <n>', help: 'passes over the data', parse: parsePositive, fallback: 5 },
-    { flags: '--batch <n>', help: 'samples a step', parse: countUpTo(4096), fallback: 32 },
-    { flags: '--learning-rate <rate>', help: 'highest rate of Adam', parse: parsePositive, fallback: 0.002 },
-    {
-      flags: '--step <n>',
-      help: 'channel counts become multiples of this; the kernels like 4',
-      parse: countUpTo(256),
-      fallback: 4,
-    },
-    { flags: '--seed <n>', help: 'decides the order of samples', parse: countUpTo(999_999_999), fallback: 1 },
+    ...pruneOptions,
     boardOption,
     inputShapeOption,
   ],
   async run(context, [path = ''], options) {
     refuseInputs(options.output, [path, options.data]);
     const model = openModel(context, path, options.inputShape);
-    const { learningRate, inputShape: _, ...choice } = options;
-    const pruned = await pruneOpenModel(context, model, { ...choice, rate: learningRate });
+    const pruned = await pruneOpenModel(context, model, { ...pruneSettings(options), ...placeOf(options) });
     const bytes = writeOnnx(pruned.graph, packageVersion());
     writeFileAtomically(options.output, bytes, context.lifetime);
     removeCheckpoint(options.output);

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isQuantized } from '../../converter/convert-model.ts';
-import { samplesFor } from '../../converter/data/samples.ts';
+import { labelsFor, samplesFor } from '../../converter/data/samples.ts';
 import { floatBatch } from '../../converter/evaluate/encode.ts';
-import type { Graph } from '../../converter/ir/types.ts';
 import { optimize } from '../../converter/pipeline.ts';
 import { readCheckpoint, writeCheckpoint } from '../../converter/prune/checkpoint.ts';
 import { alreadyQuantized } from '../../converter/prune/errors.ts';
@@ -31,17 +30,14 @@ export interface PruneChoice extends PruneSettings {
   readonly output: string;
 }
 
-function readInput(model: OpenModel, graph: Graph, path: string): PruneInput {
+/** Samples and, where the data have them, labels. */
+export function readTrainingData(model: OpenModel, path: string): Omit<PruneInput, 'graph'> {
   const dataset = readDataPath(path);
   const samples = samplesFor(model.graph.inputs, dataset, 'x');
   const count = samples[0]?.count ?? 0;
-  const y = dataset.arrays.get('y');
-  return {
-    graph,
-    inputs: floatBatch(samples),
-    count,
-    labels: { file: path, ...(y && y.shape[0] === count ? { data: y.data, shape: y.shape } : {}) },
-  };
+  const y = dataset.arrays.has('y') ? labelsFor(dataset, count) : undefined;
+  const labels = { file: path, ...(y ? { data: y.data, shape: y.shape } : {}) };
+  return { inputs: floatBatch(samples), count, labels };
 }
 
 /** Names a run by all that decides its result. */
@@ -55,6 +51,11 @@ function runKey(
   for (const array of input.inputs) hash.update(array);
   if (input.labels.data) hash.update(Float32Array.from(input.labels.data));
   return hash.digest('hex');
+}
+
+function tellWithoutLabels(context: Context, { labels }: PruneInput, choice: PruneChoice): void {
+  if (labels.data || !choice.distill || !choice.fineTune) return;
+  context.output.note(`${labels.file} has no labels y: learning from the unpruned model alone`);
 }
 
 export const checkpointPath = (output: string) => `${output}.checkpoint`;
@@ -106,7 +107,8 @@ export async function pruneOpenModel(
 ): Promise<PrunedModel> {
   const graph = optimize(model.graph);
   if (isQuantized(graph)) throw alreadyQuantized(model.name);
-  const input = readInput(model, graph, choice.data);
+  const input = { graph, ...readTrainingData(model, choice.data) };
+  tellWithoutLabels(context, input, choice);
   const key = runKey(model, input, choice);
   const path = checkpointPath(choice.output);
   const state = earlierState(context, path, key);

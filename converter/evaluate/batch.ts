@@ -4,9 +4,15 @@ import type { Graph, Node, Value } from '../ir/types.ts';
 import { inferShapes } from '../passes/infer-shapes.ts';
 
 function batchedNode(node: Node, batch: number): Node {
+  if (node.op === 'slice') return batchedSlice(node, batch);
   const shape = node.attrs['shape'];
   if (node.op !== 'reshape' || !Array.isArray(shape) || shape[0] !== 1) return node;
   return { ...node, attrs: { ...node.attrs, shape: [batch, ...shape.slice(1)] } };
+}
+
+function batchedSlice(node: Node, batch: number): Node {
+  const size = node.attrs['size'] as readonly number[];
+  return { ...node, attrs: { ...node.attrs, size: [batch, ...size.slice(1)] } };
 }
 
 function moveBatchAxis(node: Node): boolean {

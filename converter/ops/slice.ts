@@ -31,10 +31,9 @@ export const slice = defineOp<SliceAttributes>({
     return [{ dtype: x!.dtype, shape: size }];
   },
   float(tf, [x], { begin, size, strides }) {
-    // The batch may be larger than the static one; a cut along it never happens (begin 0, size 1).
-    const batch = x!.shape[0]!;
+    // Without strides a plain slice, which has a gradient.
+    if (strides.every((stride) => stride === 1)) return tf.slice(x!, [...begin], [...size]);
     const end = begin.map((start, axis) => start + (size[axis]! - 1) * strides[axis]! + 1);
-    if (begin[0] === 0 && size[0] === 1) end[0] = batch;
     return tf.stridedSlice(x!, [...begin], end, [...strides]);
   },
   permute(attrs, perm) {

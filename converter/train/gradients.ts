@@ -1,5 +1,6 @@
 import type { GradConfig, NamedAttrMap, Tensor } from '@tensorflow/tfjs-core';
 import type { Tf } from '../ops/define-op.ts';
+import { maximumGradient } from './window-gradients.ts';
 
 /**
  * Gradients of the tfjs kernels that our operators and losses use. tfjs-core for Node.js comes without any: they are a
@@ -54,25 +55,53 @@ function expand(tf: Tf, dy: Tensor, shape: readonly number[], axis: unknown): Te
   return tf.mul(tf.reshape(dy, kept), tf.ones([...shape]));
 }
 
-function poolGradient(kernel: string, pass: (saved: readonly Tensor[]) => Record<string, Tensor>): Gradient {
-  return (tf) => ({
-    inputsToSave: ['x'],
-    outputsToSave: [true],
-    gradFunc: (dy, saved, { filterSize, strides, pad, dimRoundingMode }) => ({
-      x: () =>
-        tf.engine().runKernel(
-          kernel,
-          { dy, ...pass(saved) },
-          {
-            filterSize: filterSize!,
-            strides: strides!,
-            pad: pad!,
-            dimRoundingMode: dimRoundingMode!,
-          },
+const pair = (value: unknown): [number, number] =>
+  (Array.isArray(value) ? value : [value, value]) as [number, number];
+
+const averagePool: Gradient = (tf) => ({
+  inputsToSave: ['x'],
+  gradFunc: (dy, [x], { filterSize, strides, pad, dimRoundingMode }) => ({
+    x: () =>
+      tf
+        .engine()
+        .runKernel(
+          'AvgPoolGrad',
+          { dy, input: x! },
+          { filterSize: filterSize!, strides: strides!, pad: pad!, dimRoundingMode: dimRoundingMode! },
         ) as Tensor,
-    }),
-  });
-}
+  }),
+});
+
+/** The WebAssembly backend's own MaxPoolGrad drops some gradients. Our operators pool without padding. */
+const maxPool: Gradient = (tf) => ({
+  inputsToSave: ['x'],
+  outputsToSave: [true],
+  gradFunc: (dy, [x, y], { filterSize, strides }) => ({
+    x: () => {
+      const [batch, height, width, channels] = x!.shape as [number, number, number, number];
+      const [kernelHeight, kernelWidth] = pair(filterSize);
+      const dx = maximumGradient(
+        x!.dataSync() as Float32Array,
+        y!.dataSync() as Float32Array,
+        dy.dataSync() as Float32Array,
+        {
+          batch,
+          height,
+          width,
+          channels,
+          outHeight: y!.shape[1]!,
+          outWidth: y!.shape[2]!,
+          kernelHeight,
+          kernelWidth,
+          strides: pair(strides),
+          dilations: [1, 1],
+          pads: [0, 0, 0, 0],
+        },
+      );
+      return tf.tensor(dx, x!.shape);
+    },
+  }),
+});
 
 const concat: Gradient = (tf) => ({
   saveAllInputs: true,
@@ -129,7 +158,7 @@ const gradients: Readonly<Record<string, Gradient>> = {
     saveAllInputs: true,
     gradFunc: (dy, saved) => Object.fromEntries(saved.map((_, i) => [String(i), () => tf.clone(dy)])),
   }),
-  AvgPool: poolGradient('AvgPoolGrad', ([x]) => ({ input: x! })),
+  AvgPool: averagePool,
   BatchMatMul: matMul,
   Cast: unary('none', (_, dy) => dy),
   ClipByValue: unary('input', (tf, dy, x, { clipValueMin, clipValueMax }) =>
@@ -159,7 +188,7 @@ const gradients: Readonly<Record<string, Gradient>> = {
     (tf, dy, a, b) => where(tf, tf.greaterEqual(a, b), dy),
     (tf, dy, a, b) => where(tf, tf.less(a, b), dy),
   ),
-  MaxPool: poolGradient('MaxPoolGrad', ([x, y]) => ({ input: x!, output: y! })),
+  MaxPool: maxPool,
   Mean: unary('input', (tf, dy, x, { axis }) => {
     const wide = expand(tf, dy, x.shape, axis);
     return tf.mul(wide, dy.size / x.size);

@@ -64,6 +64,28 @@ export function sumWindowRows(rows: Float32Array, g: WindowGeometry): Float32Arr
   return x;
 }
 
+/** Gradient of a maximum over windows: each result's gradient goes to the first input that equals it. */
+export function maximumGradient(
+  x: Float32Array,
+  y: Float32Array,
+  dy: Float32Array,
+  g: WindowGeometry,
+): Float32Array {
+  const { channels } = g;
+  const dx = new Float32Array(x.length);
+  const given = new Uint8Array(y.length);
+  eachTap(g, (input, position) => {
+    const from = input * channels;
+    const at = position * channels;
+    for (let c = 0; c < channels; c++) {
+      if (given[at + c] || x[from + c] !== y[at + c]) continue;
+      given[at + c] = 1;
+      dx[from + c]! += dy[at + c]!;
+    }
+  });
+  return dx;
+}
+
 /** One channel of one image of [batch, height, width, channels], into the middle of a padded plane. */
 function takePlane(
   source: Float32Array,

@@ -1,0 +1,81 @@
+import type { CostMetric } from '../../converter/prune/cost.ts';
+import type { Criterion } from '../../converter/prune/importance.ts';
+import type { Schedule } from '../../converter/prune/plan-units.ts';
+import type { PruneSettings, PruneTarget } from '../../converter/prune/prune-model.ts';
+import type { OptionSpec } from '../command.ts';
+import { badValue } from '../errors.ts';
+import { countUpTo } from '../options.ts';
+
+const metrics: readonly CostMetric[] = ['macs', 'bytes', 'instructions'];
+
+/** `macs=0.5`: what may be left of the model's MACs, bytes or instructions. */
+export function parseTarget(text: string, name: string): PruneTarget {
+  const [metric = '', number = ''] = text.split('=', 2);
+  const share = /^0?\.\d{1,6}$/.test(number) ? Number(number) : Number.NaN;
+  const known = metrics.find((one) => one === metric);
+  if (!known || !(share > 0)) {
+    const expected =
+      'macs=SHARE, bytes=SHARE or instructions=SHARE with a share between 0 and 1, as macs=0.5';
+    throw badValue(name, text, expected);
+  }
+  return { metric: known, share };
+}
+
+/** A number above 0, such as a rate or a count of epochs. */
+export function parsePositive(text: string, name: string): number {
+  const value = /^\d{0,6}(\.\d{1,9})?(e-?\d{1,2})?$/i.test(text) ? Number(text) : Number.NaN;
+  if (!(value > 0 && Number.isFinite(value))) throw badValue(name, text, 'a number above 0');
+  return value;
+}
+
+/** What the options below give. */
+export interface PruneFlags {
+  readonly criterion: Criterion;
+  readonly schedule: Schedule;
+  readonly fineTune: boolean;
+  readonly distill: boolean;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly step: number;
+  readonly seed: number;
+}
+
+/** How a model is trained on the user's data. */
+export const trainingOptions: readonly OptionSpec[] = [
+  { flags: '--distill', help: 'learn from the original model beside the labels (default)' },
+  { flags: '--no-distill', help: 'learn from the labels alone', fallback: true },
+  { flags: '--epochs <n>', help: 'passes over the data', parse: parsePositive, fallback: 5 },
+  { flags: '--batch <n>', help: 'samples a step', parse: countUpTo(4096), fallback: 32 },
+  { flags: '--learning-rate <rate>', help: 'highest rate of Adam', parse: parsePositive, fallback: 0.002 },
+  { flags: '--seed <n>', help: 'decides the order of samples', parse: countUpTo(999_999_999), fallback: 1 },
+];
+
+/** How channels are chosen and what is left of the model is trained. */
+export const pruneOptions: readonly OptionSpec[] = [
+  {
+    flags: '--criterion <name>',
+    help: 'how channels are rated',
+    choices: ['taylor', 'l1', 'l2', 'batch-norm'],
+    fallback: 'taylor',
+  },
+  {
+    flags: '--schedule <name>',
+    help: 'all channels at once, or in rounds with training between',
+    choices: ['one-shot', 'gradual'],
+    fallback: 'gradual',
+  },
+  {
+    flags: '--step <n>',
+    help: 'channel counts become multiples of this; the kernels like 4',
+    parse: countUpTo(256),
+    fallback: 4,
+  },
+  { flags: '--no-fine-tune', help: 'only remove channels' },
+  ...trainingOptions,
+];
+
+export function pruneSettings(options: PruneFlags & { readonly target: PruneTarget }): PruneSettings {
+  const { target, criterion, schedule, fineTune, distill, epochs, batch, learningRate, step, seed } = options;
+  return { target, criterion, schedule, fineTune, distill, epochs, batch, rate: learningRate, step, seed };
+}
