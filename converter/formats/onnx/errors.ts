@@ -387,3 +387,13 @@ export function unsupportedOperators(refused: readonly RefusedNode[], nodes: num
     [...shown, affected],
   );
 }
+
+// Writing
+
+export function notWritable(origin: string, what: string): TinymlError {
+  return fault(
+    'E_ONNX_NOT_WRITABLE',
+    `${quoted(origin)} cannot be written as float ONNX: ${what}`,
+    'tinyml convert writes quantized models as .tflite',
+  );
+}
