@@ -58,9 +58,8 @@ function writeOne(writer: Writer, number: number, kind: string, value: unknown):
 }
 
 function writeField(writer: Writer, [number, kind, repeated]: FieldSchema, value: unknown): void {
-  if (repeated === undefined) return writeOne(writer, number, kind, value);
-  const list = value as readonly unknown[];
-  if (!packable.has(kind)) {
+  const list = (repeated === undefined ? [value] : value) as readonly unknown[];
+  if (repeated === undefined || !packable.has(kind)) {
     for (const item of list) writeOne(writer, number, kind, item);
   } else if (list.length > 0) {
     const inner = protobuf.Writer.create();
