@@ -10,12 +10,13 @@ import { transposesLeft } from './passes/simplify-layout.ts';
 import { type DumpAfter, integerPasses, optimize, runPasses } from './pipeline.ts';
 import { calibrationNeeded } from './quant/errors.ts';
 import { judgeCalibration } from './quant/judge-calibration.ts';
+import { narrowLayers } from './quant/precision.ts';
 import { type CalibrationData, observe, quantizeModel } from './quant/quantize-model.ts';
 import { defaultRecipe, type Recipe } from './quant/recipe.ts';
 import { signalToNoise } from './quant/signal-to-noise.ts';
 
 export type Engine = 'aot' | 'tflm';
-export type Scheme = 'int8' | 'float';
+export type Scheme = 'int8' | 'int16x8' | 'float';
 
 export type { CalibrationData } from './quant/quantize-model.ts';
 
@@ -76,6 +77,12 @@ export function isQuantized(graph: Graph): boolean {
   );
 }
 
+/** What a graph is stored in, by the type of its first input. */
+function schemeOf(graph: Graph): Scheme {
+  if (!isQuantized(graph)) return 'float';
+  return tensorOf(graph, graph.inputs[0]!.value).type.dtype === 'int16' ? 'int16x8' : 'int8';
+}
+
 async function hex(bytes: Uint8Array): Promise<string> {
   const digest = await globalThis.crypto.subtle.digest('SHA-256', bytes.slice().buffer);
   return Buffer.from(digest).toString('hex');
@@ -110,7 +117,11 @@ interface Quantized {
 
 async function quantized(float: Graph, options: ConvertOptions): Promise<Quantized> {
   const { calibration, engine, onStage } = options;
-  const recipe = { ...defaultRecipe, ...options.recipe };
+  const recipe: Recipe = {
+    ...defaultRecipe,
+    ...(options.quantize === 'float' ? {} : { scheme: options.quantize }),
+    ...options.recipe,
+  };
   if (!calibration || calibration.count === 0)
     throw calibrationNeeded(float.inputs.map((port) => port.shape));
   onStage?.(`calibrating on ${calibration.count} samples`);
@@ -126,7 +137,11 @@ async function quantized(float: Graph, options: ConvertOptions): Promise<Quantiz
     calibration.inputs,
     Math.min(comparedSamples, calibration.count),
   );
-  const warnings = judgeCalibration(float, calibration, observed.histograms);
+  const narrow = narrowLayers(float, recipe.scheme, recipe.precisionOfLayer);
+  const warnings = [
+    ...judgeCalibration(float, calibration, observed.histograms),
+    ...(narrow.length > 0 ? [`no 16-bit form, so 8 bits are kept: ${narrow.join(', ')}`] : []),
+  ];
   return { graph: made.graph, noise, warnings };
 }
 
@@ -162,7 +177,7 @@ export async function convertModel(source: Graph, options: ConvertOptions): Prom
   return {
     ...(float ? { float } : {}),
     graph,
-    quantize: isQuantized(graph) ? 'int8' : 'float',
+    quantize: schemeOf(graph),
     tflite,
     files: new Map<string, string | Uint8Array>([['model.tflite', tflite], ...generated.files]),
     macs: layers.reduce((sum, layer) => sum + layer.macs, 0),

@@ -91,7 +91,7 @@ export const command = defineCommand<ConvertOptions>({
     {
       flags: '--quantize <scheme>',
       help: 'number format of weights and activations',
-      choices: ['int8', 'float'],
+      choices: ['int8', 'int16x8', 'float'],
       fallback: 'int8',
       setting: 'quantize',
     },

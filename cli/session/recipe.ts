@@ -13,6 +13,7 @@ export interface RecipeOptions {
   readonly equalize?: boolean;
   readonly correctBias?: boolean;
   readonly adaround?: boolean;
+  readonly int16?: readonly string[];
 }
 
 function parseMethod(text: string, name: string): MethodWord {
@@ -34,6 +35,11 @@ export const recipeOptions: readonly OptionSpec[] = [
   { flags: '--equalize', help: 'balance the channels of neighbouring layers first' },
   { flags: '--correct-bias', help: 'take out what quantization adds to the mean of each channel' },
   { flags: '--adaround', help: 'round each weight up or down as the result of its layer needs it' },
+  {
+    flags: '--int16 <layer>',
+    help: '16-bit activations in this layer (may be repeated)',
+    repeat: true,
+  },
 ];
 
 /** What the options say that differs from the default. */
@@ -48,12 +54,14 @@ export function recipeOf(options: RecipeOptions): Partial<Recipe> {
     ...(options.equalize ? { equalize: true } : {}),
     ...(options.correctBias ? { correctBias: true } : {}),
     ...(options.adaround ? { learnRounding: true } : {}),
+    ...(options.int16 ? { precisionOfLayer: new Map(options.int16.map((name) => [name, 'int16'])) } : {}),
   };
 }
 
 /** The options that give a recipe, as one would type them. */
 export function recipeWords(recipe: Partial<Recipe>): string[] {
   return [
+    ...(recipe.scheme && recipe.scheme !== 'int8' ? ['--quantize', recipe.scheme] : []),
     ...(recipe.method ? ['--calibration', recipe.method] : []),
     ...[...(recipe.methodOfLayer ?? [])].flatMap(([layer, method]) => [
       '--calibration',
@@ -63,5 +71,6 @@ export function recipeWords(recipe: Partial<Recipe>): string[] {
     ...(recipe.equalize ? ['--equalize'] : []),
     ...(recipe.correctBias ? ['--correct-bias'] : []),
     ...(recipe.learnRounding ? ['--adaround'] : []),
+    ...[...(recipe.precisionOfLayer ?? [])].flatMap(([layer, precision]) => [`--${precision}`, layer]),
   ];
 }

@@ -52,6 +52,7 @@ const cTypes = new Map<unknown, string>([
   [Uint8Array, 'uint8_t'],
   [Int16Array, 'int16_t'],
   [Int32Array, 'int32_t'],
+  [BigInt64Array, 'int64_t'],
   [Float32Array, 'float'],
 ]);
 
@@ -65,10 +66,11 @@ const lineWidth = 116;
 /** Elements as initialisers, broken into lines. */
 function initialisers(data: TensorData): string {
   const literal = data instanceof Float32Array ? floatLiteral : integerLiteral;
+  const suffix = data instanceof BigInt64Array ? 'LL' : '';
   const lines: string[] = [];
   let line = '';
   for (const value of data) {
-    const text = `${literal(Number(value))},`;
+    const text = `${literal(Number(value))}${suffix},`;
     if (line.length + text.length > lineWidth) {
       lines.push(line);
       line = '';
@@ -80,7 +82,7 @@ function initialisers(data: TensorData): string {
 
 /** The definition of a constant array. */
 export function constantArray(name: string, data: TensorData): string {
-  return `static const ${cTypeOf(data)} ${name}[${data.length}] TML_ALIGN(4) = {\n${initialisers(data)}\n};\n`;
+  return `static const ${cTypeOf(data)} ${name}[${data.length}] TML_ALIGN(${data instanceof BigInt64Array ? 8 : 4}) = {\n${initialisers(data)}\n};\n`;
 }
 
 function memberValue(value: number | readonly number[] | KernelParams): string {

@@ -79,6 +79,39 @@ export function multiplyHalfUp(x: number, multiplier: number, shift: number): nu
     : shiftRightHalfUp(doublingHighMultiply(x, multiplier), -shift);
 }
 
+/** |x| up to here times 15 bits stays exact in a double. */
+const exactWide = 2 ** 37;
+
+/**
+ * x * multiplier * 2^(shift - 31) for a 48-bit x, as the kernels for 16-bit activations have it: the multiplier is
+ * cut to 15 bits and the product rounded once, halves up (internal/common.cc, the int64 form of
+ * MultiplyByQuantizedMultiplier).
+ */
+export function multiplyWide(x: number, multiplier: number, shift: number): number {
+  const reduced = reducedMultiplier(multiplier);
+  const total = 15 - shift;
+  if (Math.abs(x) < exactWide) return Math.floor((x * reduced + 2 ** (total - 1)) / 2 ** total);
+  const product = BigInt(x) * BigInt(reduced) + (1n << BigInt(total - 1));
+  return Number(product >> BigInt(total));
+}
+
+/**
+ * As `multiplyWide` with all 31 bits of the multiplier: LiteRT's fully connected kernels for 16-bit activations. The
+ * multiplier is split, so that every intermediate stays exact.
+ */
+export function multiplyWideExactly(x: number, multiplier: number, shift: number): number {
+  const total = 31 - shift;
+  if (Math.abs(x) >= exactWide || total > 52 || total < 16) {
+    return Number((BigInt(x) * BigInt(multiplier) + (1n << BigInt(total - 1))) >> BigInt(total));
+  }
+  const low = Math.floor((x * (multiplier & 0xffff) + 2 ** (total - 1)) / 2 ** 16);
+  return Math.floor((x * (multiplier >> 16) + low) / 2 ** (total - 16));
+}
+
+export function reducedMultiplier(multiplier: number): number {
+  return multiplier < 0x7fff0000 ? (multiplier + 0x8000) >> 16 : 0x7fff;
+}
+
 /**
  * x * multiplier * 2^(shift - 31), rounded twice: after the high multiplication and after the shift right. A
  * left shift wraps like 32-bit integers.

@@ -5,14 +5,18 @@ import type { Graph, Node, Quantization, Value } from '../ir/types.ts';
 import type { QuantizationRule, WeightRule } from '../ops/define-op.ts';
 import { opOf } from '../ops/index.ts';
 import type { Ranges } from './calibrate.ts';
+import type { Range } from './choose-range.ts';
 import { cannotQuantize, weightsNotConstant } from './errors.ts';
-import { activationQuantization, quantizeToInt8, quantizeWeights } from './scheme.ts';
+import type { Precision, Precisions } from './precision.ts';
+import { activationQuantization, quantizeActivations, quantizeWeights, wideQuantization } from './scheme.ts';
 
 export interface QuantizeOptions {
   /** A weight scale for each unit of a fully connected layer, where the target's kernels take that. */
   readonly perChannelFullyConnected: boolean;
   /** One weight scale for every layer, whatever its kind. */
   readonly perTensor?: boolean;
+  /** What each layer computes in, by the value that it makes; int8 where it says nothing. */
+  readonly precisions?: Precisions;
 }
 
 function ruleOf(node: Node): QuantizationRule {
@@ -26,14 +30,23 @@ function computedNames(graph: Graph): string[] {
   return [...graph.values.values()].filter((value) => !value.data).map((value) => value.name);
 }
 
+/** A value in another type or scale than its maker gives it. */
+interface Wanted {
+  readonly precision: Precision;
+  /** The scale that it must have; any where undefined. */
+  readonly shared?: Quantization | undefined;
+}
+
 /** Collects the integer graph node by node. */
 class Quantizer {
   private readonly values = new Map<string, Value>();
   private readonly nodes: Node[] = [];
+  private readonly converted = new Map<string, string>();
   private readonly graph: Graph;
   private readonly names: Names;
   private readonly ranges: Ranges;
   private readonly options: QuantizeOptions;
+  private readonly precisions: Precisions;
   private readonly forced: ReadonlyMap<string, Quantization>;
 
   constructor(graph: Graph, ranges: Ranges, options: QuantizeOptions) {
@@ -41,7 +54,8 @@ class Quantizer {
     this.ranges = ranges;
     this.names = new Names(computedNames(graph));
     this.options = options;
-    this.forced = sharedScales(graph, ranges);
+    this.precisions = options.precisions ?? new Map();
+    this.forced = sharedScales(graph, ranges, (name) => this.precisionOf(name));
   }
 
   run(): Graph {
@@ -50,71 +64,102 @@ class Quantizer {
     return { ...this.graph, nodes: this.nodes, values: this.values };
   }
 
+  private precisionOf(name: string): Precision {
+    return this.precisions.get(name) ?? 'int8';
+  }
+
   private quantize(node: Node): void {
-    const rule = ruleOf(node);
     const output = node.outputs[0]!;
+    const precision = this.precisionOf(output);
+    if (precision === 'float32') {
+      this.keep(node);
+      return;
+    }
+    const rule = ruleOf(node);
     if (rule.output === 'calibrated' && rule.weights) {
-      this.nodes.push({ ...node, inputs: this.weighted(node, rule.weights) });
+      this.nodes.push({ ...node, inputs: this.weighted(node, rule.weights, precision) });
       this.declare(output, this.calibrated(output));
       return;
     }
     const shared = rule.output === 'shared' ? this.calibrated(output) : undefined;
-    const inputs = node.inputs.map((name) => this.operand(name, shared, node));
+    const inputs = node.inputs.map((name) => this.operand(name, { precision, shared }, node));
     this.nodes.push({ ...node, inputs });
     this.declare(output, shared ?? this.resultOf(rule, output, inputs));
   }
 
+  /** A layer that goes on computing with real numbers. */
+  private keep(node: Node): void {
+    const inputs = node.inputs.map((name) => {
+      const value = tensorOf(this.graph, name);
+      if (!value.data) return this.operand(name, { precision: 'float32' }, node);
+      const own = this.names.fresh(value.name);
+      this.values.set(own, { ...value, name: own });
+      return own;
+    });
+    this.nodes.push({ ...node, inputs });
+    this.declare(node.outputs[0]!, undefined);
+  }
+
   private resultOf(rule: QuantizationRule, output: string, inputs: readonly string[]): Quantization {
-    if (rule.output === 'fixed') return { scale: [rule.scale], zeroPoint: [rule.zeroPoint] };
+    if (rule.output === 'fixed') {
+      const wide = this.precisionOf(output) === 'int16';
+      return wide ? fixedWide : { scale: [rule.scale], zeroPoint: [rule.zeroPoint] };
+    }
     if (rule.output === 'same') return this.values.get(inputs[0]!)!.type.quant!;
-    return this.calibrated(output);
+    return this.calibrated(output)!;
   }
 
-  private calibrated(name: string): Quantization {
-    return this.forced.get(name) ?? activationQuantization(this.ranges.get(name)!);
+  private calibrated(name: string): Quantization | undefined {
+    return this.forced.get(name) ?? quantizationFor(this.ranges.get(name)!, this.precisionOf(name));
   }
 
-  private declare(name: string, quant: Quantization): void {
-    const { type } = tensorOf(this.graph, name);
-    this.values.set(name, { name, type: { dtype: 'int8', shape: type.shape, quant } });
+  private declare(name: string, quant: Quantization | undefined): void {
+    const { shape } = tensorOf(this.graph, name).type;
+    const dtype = this.precisionOf(name);
+    this.values.set(name, { name, type: { dtype, shape, ...(quant ? { quant } : {}) } });
   }
 
-  /** An input that is no weight: an activation, brought to the shared scale if need be, or a constant. */
-  private operand(name: string, shared: Quantization | undefined, node: Node): string {
+  /** An input that is no weight: an activation, brought to another type or scale if need be, or a constant. */
+  private operand(name: string, wanted: Wanted, node: Node): string {
     const value = tensorOf(this.graph, name);
-    if (value.data) return this.constant(value, shared);
-    const held = this.values.get(name)!.type.quant!;
-    if (!shared || sameQuantization(held, shared)) return name;
+    if (value.data) return this.constant(value, wanted);
+    const { precision, shared } = wanted;
+    const held = this.values.get(name)!.type;
+    if (held.dtype === precision && (!shared || sameQuantization(held.quant, shared))) return name;
+    const quant =
+      precision === 'float32' ? undefined : (shared ?? quantizationFor(this.ranges.get(name)!, precision));
+    const key = `${name} ${precision} ${quant?.scale[0]} ${quant?.zeroPoint[0]}`;
+    const known = this.converted.get(key);
+    if (known) return known;
     const moved = this.names.fresh(`${name}/rescaled`);
     this.nodes.push({
-      op: 'quantize',
+      op: quant ? 'quantize' : 'dequantize',
       inputs: [name],
       outputs: [moved],
-      attrs: { dtype: 'int8' },
+      attrs: quant ? { dtype: precision } : {},
       origin: node.origin,
     });
-    this.values.set(moved, { name: moved, type: { dtype: 'int8', shape: value.type.shape, quant: shared } });
+    const type = { dtype: precision, shape: value.type.shape, ...(quant ? { quant } : {}) };
+    this.values.set(moved, { name: moved, type });
+    this.converted.set(key, moved);
     return moved;
   }
 
-  private constant(value: Value, shared: Quantization | undefined): string {
+  private constant(value: Value, { precision, shared }: Wanted): string {
     const data = value.data as Float32Array;
     const range = data.reduce((r, x) => ({ min: Math.min(r.min, x), max: Math.max(r.max, x) }), {
       min: 0,
       max: 0,
     });
-    const quant = shared ?? activationQuantization(range);
+    const quant = shared ?? quantizationFor(range, precision)!;
     const name = this.names.fresh(value.name);
-    this.values.set(name, {
-      name,
-      type: { dtype: 'int8', shape: value.type.shape, quant },
-      data: quantizeToInt8(data, quant),
-    });
+    const type = { dtype: precision, shape: value.type.shape, quant };
+    this.values.set(name, { name, type, data: quantizeActivations(data, type) });
     return name;
   }
 
-  private weighted(node: Node, rule: WeightRule): string[] {
-    const input = node.inputs[0]!;
+  private weighted(node: Node, rule: WeightRule, precision: Precision): string[] {
+    const input = this.operand(node.inputs[0]!, { precision }, node);
     const [weights, bias] = [
       tensorOf(this.graph, node.inputs[rule.weights]!),
       tensorOf(this.graph, node.inputs[rule.bias]!),
@@ -123,7 +168,7 @@ class Quantizer {
     const scale = this.values.get(input)!.type.quant!.scale[0]!;
     const { perChannelFullyConnected, perTensor = false } = this.options;
     const perChannel = !perTensor && (node.op !== 'fullyConnected' || perChannelFullyConnected);
-    const made = quantizeWeights(weights, bias, scale, rule.axis, perChannel);
+    const made = quantizeWeights(weights, bias, scale, rule.axis, perChannel, precision === 'int16');
     const names = [this.names.fresh(weights.name), this.names.fresh(bias.name)] as const;
     this.values.set(names[0], { name: names[0], ...made.weights });
     this.values.set(names[1], { name: names[1], ...made.bias });
@@ -131,11 +176,23 @@ class Quantizer {
   }
 }
 
+/** Results of softmax and its like on int16: 0 to 1 in 15 bits. */
+const fixedWide: Quantization = { scale: [1 / 32_768], zeroPoint: [0] };
+
+function quantizationFor(range: Range, precision: Precision): Quantization | undefined {
+  if (precision === 'float32') return undefined;
+  return precision === 'int16' ? wideQuantization(range) : activationQuantization(range);
+}
+
 /**
  * Scales that producers can take over from the operator that needs all its inputs alike, so that no requantization
- * is needed there: the producer's own scale is free and nobody else reads its result.
+ * is needed there: the producer's own scale is free, of the same precision, and nobody else reads its result.
  */
-function sharedScales(graph: Graph, ranges: Ranges): Map<string, Quantization> {
+function sharedScales(
+  graph: Graph,
+  ranges: Ranges,
+  precisionOf: (name: string) => Precision,
+): Map<string, Quantization> {
   const readers = new Map<string, number>();
   for (const node of graph.nodes)
     for (const name of node.inputs) readers.set(name, (readers.get(name) ?? 0) + 1);
@@ -148,16 +205,20 @@ function sharedScales(graph: Graph, ranges: Ranges): Map<string, Quantization> {
   const forced = new Map<string, Quantization>();
   for (const node of graph.nodes) {
     if (opOf(node.op).quantize?.output !== 'shared') continue;
-    const quant = activationQuantization(ranges.get(node.outputs[0]!)!);
+    const result = node.outputs[0]!;
+    const precision = precisionOf(result);
+    const quant = quantizationFor(ranges.get(result)!, precision);
+    if (!quant) continue;
     for (const name of node.inputs) {
-      if (free.has(name) && readers.get(name) === 1 && !kept.has(name)) forced.set(name, quant);
+      const alike = precisionOf(name) === precision;
+      if (alike && free.has(name) && readers.get(name) === 1 && !kept.has(name)) forced.set(name, quant);
     }
   }
   return forced;
 }
 
 /**
- * The int8 form of a float graph by TFLite's rules. Activations keep their names, so that layers of both graphs can
+ * The integer form of a float graph by TFLite's rules. Activations keep their names, so that layers of both graphs can
  * be compared; constants are made anew for each use.
  */
 export function quantizeGraph(graph: Graph, ranges: Ranges, options: QuantizeOptions): Graph {

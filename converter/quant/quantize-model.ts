@@ -7,6 +7,7 @@ import { biasCorrection } from './correct-bias.ts';
 import { equalizeLayers } from './equalize-layers.ts';
 import { unknownLayer } from './errors.ts';
 import { roundingLearner } from './learn-rounding.ts';
+import { choosePrecisions } from './precision.ts';
 import { type QuantizeOptions, quantizeGraph } from './quantize-graph.ts';
 import type { Recipe } from './recipe.ts';
 import { type RefineLayer, walkLayers } from './walk-layers.ts';
@@ -66,9 +67,10 @@ function inTurn(steps: readonly RefineLayer[]): RefineLayer {
 }
 
 /** Throws E_UNKNOWN_LAYER for a name in the recipe that no layer has. */
-function requireLayers(graph: Graph, { methodOfLayer }: Recipe): void {
+function requireLayers(graph: Graph, { methodOfLayer, precisionOfLayer }: Recipe): void {
   const layers = [...new Set(graph.nodes.map((node) => node.origin))];
-  for (const name of methodOfLayer.keys()) if (!layers.includes(name)) throw unknownLayer(name, layers);
+  for (const name of [...methodOfLayer.keys(), ...precisionOfLayer.keys()])
+    if (!layers.includes(name)) throw unknownLayer(name, layers);
 }
 
 /** The integer form of an observed float graph by a recipe. */
@@ -82,8 +84,10 @@ export async function quantizeModel(
   const { graph: float, histograms } = recipe.equalize ? await equalized(source, data) : source;
   const choice = { method: recipe.method, ofLayer: recipe.methodOfLayer };
   const ranges = await chooseRanges(float, histograms, choice);
-  const graph = quantizeGraph(float, ranges, { ...options, perTensor: recipe.perTensor });
-  verify(graph, 'quantized', opRules);
+  const precisions = choosePrecisions(float, recipe.scheme, recipe.precisionOfLayer);
+  const graph = quantizeGraph(float, ranges, { ...options, perTensor: recipe.perTensor, precisions });
+  const keepsFloat = [...precisions.values()].includes('float32');
+  verify(graph, keepsFloat ? 'typed' : 'quantized', opRules);
   const steps = await refinements(float, recipe);
   if (steps.length === 0) return { float, graph, histograms };
   const count = Math.min(fittedSamples, data.count);

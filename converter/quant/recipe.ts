@@ -1,7 +1,12 @@
 import type { CalibrationMethod } from './choose-range.ts';
+import type { Precision, Scheme } from './precision.ts';
 
 /** How one float model becomes an integer one: everything that a user, or the doctor, may choose. */
 export interface Recipe {
+  /** 8-bit activations, or 16-bit ones where an operator has that form. */
+  readonly scheme: Scheme;
+  /** Layers that differ from the scheme, by name. */
+  readonly precisionOfLayer: ReadonlyMap<string, Precision>;
   /** How ranges are taken from the calibration data, unless a layer says otherwise. */
   readonly method: CalibrationMethod;
   /** Other methods for the results of some layers, by the layer's name. */
@@ -18,6 +23,8 @@ export interface Recipe {
 
 /** What `tinyml convert` does where the user names nothing; docs/quantization.md has the measurements behind it. */
 export const defaultRecipe: Recipe = {
+  scheme: 'int8',
+  precisionOfLayer: new Map(),
   method: 'mse',
   methodOfLayer: new Map(),
   perTensor: false,

@@ -6,6 +6,8 @@ import type { Range } from './choose-range.ts';
 /** Largest magnitude of a stored weight: TFLite's narrow range, so that -128 never occurs. */
 const weightLimit = 127;
 const biasLimit = 2 ** 31 - 1;
+/** A 64-bit bias that leaves room for products in the 48 bits that requantization takes. */
+const wideBiasLimit = 2 ** 46;
 
 /** Asymmetric int8 scale and zero point of an activation; scales are float32 because the file stores them so. */
 export function activationQuantization({ min, max }: Range): Quantization {
@@ -14,9 +16,19 @@ export function activationQuantization({ min, max }: Range): Quantization {
   return { scale: [scale], zeroPoint: [zeroPoint] };
 }
 
+/** Symmetric int16 scale of an activation; the zero point is 0 (TFLite's 16x8 scheme). */
+export function wideQuantization({ min, max }: Range): Quantization {
+  const scale = Math.fround(Math.max(Math.abs(min), Math.abs(max)) / 32_767) || 1;
+  return { scale: [scale], zeroPoint: [0] };
+}
+
 /** Stored form of real numbers in an activation's own type. */
-export function quantizeActivations(data: Float32Array, { quant }: TensorType): TensorData {
-  return quant ? quantizeToInt8(data, quant) : data;
+export function quantizeActivations(data: Float32Array, { dtype, quant }: TensorType): TensorData {
+  if (!quant) return data;
+  if (dtype !== 'int16') return quantizeToInt8(data, quant);
+  const scale = quant.scale[0]!;
+  const stored = (value: number) => roundHalfAway(Math.fround(Math.fround(value) / scale));
+  return Int16Array.from(data, (value) => clamp(stored(value), -32_768, 32_767));
 }
 
 /** Stored form of real numbers with one scale and zero point. */
@@ -47,12 +59,12 @@ function magnitudes(weights: Value, axis: number): Float64Array {
 /** Weights and bias of one linear operator in integers. */
 export interface QuantizedWeights {
   readonly weights: { readonly type: TensorType; readonly data: Int8Array };
-  readonly bias: { readonly type: TensorType; readonly data: Int32Array };
+  readonly bias: { readonly type: TensorType; readonly data: Int32Array | BigInt64Array };
 }
 
 /**
  * Symmetric int8 weights with a scale for each slice along `axis` (or one for all), and int32 bias with scale
- * input scale * weight scale. A weight scale grows where its bias would not fit 32 bits.
+ * input scale * weight scale (int64 for 16-bit activations, `wide`). A weight scale grows where its bias would not fit 32 bits.
  * Source: TensorFlow Lite 8-bit quantization specification.
  */
 export function quantizeWeights(
@@ -61,13 +73,14 @@ export function quantizeWeights(
   inputScale: number,
   axis: number,
   perChannel: boolean,
+  wide = false,
 ): QuantizedWeights {
   const ranges = magnitudes(weights, axis);
   const shared = ranges.reduce((a, b) => Math.max(a, b), 0);
   const offsets = bias.data as Float32Array;
   const each = Array.from(ranges, (range, slice) => {
     const scale = (perChannel ? range : shared) / weightLimit;
-    return Math.max(scale, Math.abs(offsets[slice]!) / (inputScale * biasLimit));
+    return Math.max(scale, Math.abs(offsets[slice]!) / (inputScale * (wide ? wideBiasLimit : biasLimit)));
   });
   const largest = each.reduce((a, b) => Math.max(a, b), 0);
   const scales = each.map((scale) => Math.fround(perChannel ? scale : largest) || 1);
@@ -77,6 +90,10 @@ export function quantizeWeights(
     data[i] = clamp(roundHalfAway(source[i]! / scales[slice]!), -weightLimit, weightLimit);
   });
   const biasScales = scales.map((scale) => Math.fround(inputScale * scale));
+  const most = wide ? wideBiasLimit : biasLimit;
+  const stored = Array.from(offsets, (value, slice) =>
+    clamp(roundHalfAway(value / (inputScale * scales[slice]!)), -most, most),
+  );
   const zeros = scales.map(() => 0);
   const one = <T>(list: readonly T[]) => (perChannel ? list : list.slice(0, 1));
   const along = (index: number) => (perChannel ? { axis: index } : {});
@@ -91,13 +108,11 @@ export function quantizeWeights(
     },
     bias: {
       type: {
-        dtype: 'int32',
+        dtype: wide ? 'int64' : 'int32',
         shape: bias.type.shape,
         quant: { scale: one(biasScales), zeroPoint: one(zeros), ...along(0) },
       },
-      data: Int32Array.from(offsets, (value, slice) =>
-        clamp(roundHalfAway(value / (inputScale * scales[slice]!)), -biasLimit, biasLimit),
-      ),
+      data: wide ? BigInt64Array.from(stored, BigInt) : Int32Array.from(stored),
     },
   };
 }

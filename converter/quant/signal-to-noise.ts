@@ -5,7 +5,7 @@ import { turn } from '../evaluate/turn.ts';
 import { tensorOf } from '../ir/graph.ts';
 import { elementCount } from '../ir/tensor.ts';
 import type { Graph, Quantization, TensorData } from '../ir/types.ts';
-import { quantizeToInt8 } from './scheme.ts';
+import { quantizeActivations } from './scheme.ts';
 
 /** Energy of a layer's float values and of what quantization adds to them, summed over samples. */
 interface Energy {
@@ -35,7 +35,7 @@ function storedInputs(float: Graph, integer: Graph, samples: FloatBatch, index: 
   return float.inputs.map((port, i) => {
     const size = elementCount(port.shape);
     const sample = samples[i]!.subarray(index * size, (index + 1) * size);
-    return quantizeToInt8(toGraphLayout(port, sample), tensorOf(integer, port.value).type.quant!);
+    return quantizeActivations(toGraphLayout(port, sample), tensorOf(integer, port.value).type);
   });
 }
 

@@ -50,7 +50,7 @@ describe('schemes', () => {
     const made = quantizeWeights(value([2, 2], [-1, 0.5, 100, -100]), value([2], [1, 1]), 0.5, 0, true);
     expect(made.weights.type.quant).toMatchObject({ axis: 0, zeroPoint: [0, 0] });
     expect(Array.from(made.weights.data)).toEqual([-127, 64, 127, -127]);
-    expect(Array.from(made.bias.data)).toEqual([Math.round(1 / (0.5 * Math.fround(1 / 127))), 3]);
+    expect(Array.from(made.bias.data, Number)).toEqual([Math.round(1 / (0.5 * Math.fround(1 / 127))), 3]);
   });
 
   it('widens a weight scale whose bias would overflow', () => {

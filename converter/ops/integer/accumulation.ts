@@ -35,7 +35,7 @@ export function scalePerChannel({ input, output, weights }: Scales): number[] {
   return weights.map((scale) => (input * Math.fround(scale)) / output);
 }
 
-function weightData(op: string, data: TensorData | undefined, type: TensorType): Int8Array {
+export function weightData(op: string, data: TensorData | undefined, type: TensorType): Int8Array {
   if (!(data instanceof Int8Array)) throw dtypeNotSupported(op, type.dtype, 'constant int8 weights');
   if (type.quant?.zeroPoint.some((zero) => zero !== 0)) {
     throw quantizationNotSupported(op, 'the weights have a zero point that is not 0');
@@ -48,7 +48,7 @@ function biasData(op: string, data: TensorData | undefined, type: TensorType): I
   return data;
 }
 
-function weightScales(op: string, type: TensorType, axis: number): readonly number[] {
+export function weightScales(op: string, type: TensorType, axis: number): readonly number[] {
   const { scale } = type.quant ?? { scale: [] };
   const perChannel = scale.length === type.shape[axis] && (scale.length === 1 || type.quant?.axis === axis);
   if (scale.length !== 1 && !perChannel) {

@@ -11,10 +11,13 @@ import {
 import type { KernelCall, KernelParams } from './kernel-call.ts';
 import {
   activationRange,
-  int8Quantization,
+  isWide,
   requantization,
   requireSameQuantization,
   type ScalarQuantization,
+  type StoredRange,
+  storedQuantization,
+  wideActivationRange,
 } from './quantized.ts';
 import { isReal, realLimits } from './real-calls.ts';
 import { broadcastStrides, joinAxes, type StridedWalk, walkRuns } from './strided.ts';
@@ -33,9 +36,9 @@ interface Operands {
 function operandsOf(op: string, call: Call): Operands {
   const [a, b] = call.inputs as [TensorType, TensorType];
   return {
-    a: int8Quantization(op, a),
-    b: int8Quantization(op, b),
-    y: int8Quantization(op, call.outputs[0]!),
+    a: storedQuantization(op, a),
+    b: storedQuantization(op, b),
+    y: storedQuantization(op, call.outputs[0]!),
   };
 }
 
@@ -48,6 +51,14 @@ function walkOf(op: string, call: Call): StridedWalk {
   }
   return walk;
 }
+
+/** The stored values that the fused activation leaves. */
+function limitsOf(call: Call, y: ScalarQuantization): StoredRange {
+  return (isWide(call) ? wideActivationRange : activationRange)(call.attrs.activation, y);
+}
+
+/** Name of the kernel for the call's own type. */
+const kernelName = (op: string, call: Call) => `${op}_${isWide(call) ? 's16' : 's8'}`;
 
 type Combine = (a: number, b: number, index: number) => number;
 
@@ -83,13 +94,13 @@ function walkParams(walk: StridedWalk): KernelParams {
 }
 
 function kernelCall(op: string, kernel: string, call: Call, params: KernelCall['params']): KernelCall[] {
-  const { low, high } = activationRange(call.attrs.activation, operandsOf(op, call).y);
+  const { low, high } = limitsOf(call, operandsOf(op, call).y);
   return [{ kernel, params: { ...walkParams(walkOf(op, call)), ...params, low, high }, args: [0, 1] }];
 }
 
 interface Binary {
   integer(call: Call): IntegerKernel;
-  kernels(call: Call): KernelCall[];
+  kernels(call: Call): KernelCall[] | undefined;
 }
 
 /** The float32 kernel of the same name. */
@@ -98,15 +109,16 @@ export function binaryRealCall(op: string, call: Call): KernelCall[] {
   return [{ kernel: `${op}_f32`, params, floats: realLimits(call.attrs.activation), args: [0, 1] }];
 }
 
-/** Both inputs are raised by 20 bits, brought to twice the larger scale, and summed (add.cc and sub.cc, Prepare). */
+/** Both inputs are raised by 20 bits (15 for int16), brought to twice the larger scale, and summed (add.cc and sub.cc, Prepare). */
 const leftShift = 20;
+const wideLeftShift = 15;
 
-function sumParams(op: string, { a, b, y }: Operands) {
+function sumParams(op: string, { a, b, y }: Operands, raise = leftShift) {
   const twice = 2 * Math.max(a.scale, b.scale);
   return {
     left: requantization(op, a.scale / twice),
     right: requantization(op, b.scale / twice),
-    result: requantization(op, twice / (2 ** leftShift * y.scale)),
+    result: requantization(op, twice / (2 ** raise * y.scale)),
   };
 }
 
@@ -148,15 +160,39 @@ function vectorPart(walk: StridedWalk): VectorPart {
   return kinds[0] === 'both' ? { raise: 'direct', block: 16 } : { raise: 'floored', block: 8 };
 }
 
+/** Sums and differences on int16 take the scalar code with fewer bits of headroom (add.cc, Prepare). */
+function wideSum(op: string, call: Call, combine: (x: number, y: number) => number): IntegerKernel {
+  const operands = operandsOf(op, call);
+  const { left, right, result } = sumParams(op, operands, wideLeftShift);
+  const { low, high } = limitsOf(call, operands.y);
+  return evaluator(walkOf(op, call), (a, b) => {
+    const [x, y] = [scale(a << wideLeftShift, left), scale(b << wideLeftShift, right)];
+    return clamp(scale(combine(x, y), result), low, high);
+  });
+}
+
+function wideSumMembers(op: string, call: Call): Record<string, number> {
+  const { left, right, result } = sumParams(op, operandsOf(op, call), wideLeftShift);
+  return {
+    a_multiplier: left.multiplier,
+    a_shift: left.shift,
+    b_multiplier: right.multiplier,
+    b_shift: right.shift,
+    y_multiplier: result.multiplier,
+    y_shift: result.shift,
+  };
+}
+
 /**
  * a + b. Equal to LiteRT's bytes as long as results stay within 256 times the int8 range; beyond, its vector code
  * wraps at 16 bits where this saturates. The same holds for products.
  */
 export const binarySum: Binary = {
   integer(call) {
+    if (isWide(call)) return wideSum('add', call, (x, y) => x + y);
     const operands = operandsOf('add', call);
     const { left, right, result } = sumParams('add', operands);
-    const { low, high } = activationRange(call.attrs.activation, operands.y);
+    const { low, high } = limitsOf(call, operands.y);
     const walk = walkOf('add', call);
     const { raise, block } = vectorPart(walk);
     const run = walk.size.at(-1)!;
@@ -170,6 +206,7 @@ export const binarySum: Binary = {
   },
   kernels(call) {
     if (isReal(call)) return binaryRealCall('add', call);
+    if (isWide(call)) return kernelCall('add', 'add_s16', call, wideSumMembers('add', call));
     const { raise, block } = vectorPart(walkOf('add', call));
     const kernel = raise === 'floored' ? 'add_floored_s8' : 'add_s8';
     return kernelCall('add', kernel, call, { ...sumMembers('add', call), block });
@@ -195,17 +232,21 @@ function sumMembers(op: string, call: Call): Record<string, number> {
 /** a - b, always in TensorFlow Lite's scalar code. */
 export const binaryDifference: Binary = {
   integer(call) {
+    if (isWide(call)) return wideSum('sub', call, (x, y) => x - y);
     const operands = operandsOf('sub', call);
     const { left, right, result } = sumParams('sub', operands);
-    const { low, high } = activationRange(call.attrs.activation, operands.y);
+    const { low, high } = limitsOf(call, operands.y);
     return evaluator(walkOf('sub', call), (a, b) => {
       const x = raised(a - operands.a.zeroPoint, left, 'twice');
       const y = raised(b - operands.b.zeroPoint, right, 'twice');
       return clamp(scale(x - y, result) + operands.y.zeroPoint, low, high);
     });
   },
-  kernels: (call) =>
-    isReal(call) ? binaryRealCall('sub', call) : kernelCall('sub', 'sub_s8', call, sumMembers('sub', call)),
+  kernels(call) {
+    if (isReal(call)) return binaryRealCall('sub', call);
+    const members = (isWide(call) ? wideSumMembers : sumMembers)('sub', call);
+    return kernelCall('sub', kernelName('sub', call), call, members);
+  },
 };
 
 /** The product's scale in float32 arithmetic (mul.cc, Prepare). */
@@ -218,7 +259,7 @@ export const binaryProduct: Binary = {
   integer(call) {
     const operands = operandsOf('mul', call);
     const factor = productFactor(operands);
-    const { low, high } = activationRange(call.attrs.activation, operands.y);
+    const { low, high } = limitsOf(call, operands.y);
     return evaluator(walkOf('mul', call), (a, b) => {
       const product = (a - operands.a.zeroPoint) * (b - operands.b.zeroPoint);
       return clamp(scale(product, factor) + operands.y.zeroPoint, low, high);
@@ -228,7 +269,7 @@ export const binaryProduct: Binary = {
     if (isReal(call)) return binaryRealCall('mul', call);
     const operands = operandsOf('mul', call);
     const { multiplier, shift } = productFactor(operands);
-    return kernelCall('mul', 'mul_s8', call, {
+    return kernelCall('mul', kernelName('mul', call), call, {
       a_zero: operands.a.zeroPoint,
       b_zero: operands.b.zeroPoint,
       y_zero: operands.y.zeroPoint,
@@ -249,12 +290,13 @@ export function binaryExtreme(op: 'minimum' | 'maximum', pick: (a: number, b: nu
     integer(call) {
       const operands = operandsOf(op, call);
       requireOneQuantization(op, operands);
-      const { low, high } = activationRange(call.attrs.activation, operands.y);
+      const { low, high } = limitsOf(call, operands.y);
       return evaluator(walkOf(op, call), (a, b) => clamp(pick(a, b), low, high));
     },
     kernels(call) {
       if (isReal(call)) return binaryRealCall(op, call);
       requireOneQuantization(op, operandsOf(op, call));
+      if (isWide(call)) return undefined;
       return kernelCall(op, `${op}_s8`, call, {});
     },
   };

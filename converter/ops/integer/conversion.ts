@@ -4,7 +4,8 @@ import { dtypeNotSupported } from '../errors.ts';
 import { multiplyByQuantizedMultiplier, multiplyHalfUp, roundHalfAway } from '../fixed-point.ts';
 import type { KernelCall } from './kernel-call.ts';
 import { lookupCall, tableOf } from './lookup.ts';
-import { clampInt8, int8Quantization, requantization } from './quantized.ts';
+import { clampInt8, int8Quantization, isWide, requantization } from './quantized.ts';
+import { wideDequantize, wideDequantizeCalls, wideQuantize, wideQuantizeCalls } from './wide/conversion.ts';
 
 type QuantizeCall = OpCall<{ readonly dtype: string }>;
 type DequantizeCall = OpCall<Record<never, never>>;
@@ -60,11 +61,18 @@ function requantizeCalls(call: QuantizeCall): KernelCall[] {
   return calls.filter((part) => part.params['count'] !== 0);
 }
 
+/** Whether int16 stands on either side. */
+function touchesWide({ inputs, outputs }: OpCall<unknown>): boolean {
+  return inputs[0]!.dtype === 'int16' || outputs[0]!.dtype === 'int16';
+}
+
 export function integerQuantize(call: QuantizeCall): IntegerKernel {
+  if (touchesWide(call)) return wideQuantize(call);
   return fromFloat(call) ? quantizeReals(call) : requantize(call);
 }
 
 export function quantizeCalls(call: QuantizeCall): KernelCall[] {
+  if (touchesWide(call)) return wideQuantizeCalls(call);
   if (!fromFloat(call)) return requantizeCalls(call);
   const { scale, zeroPoint } = int8Quantization('quantize', call.outputs[0]!);
   return [
@@ -98,6 +106,7 @@ function realTables(call: DequantizeCall): { blocks: number; inBlocks: Float32Ar
 }
 
 export function integerDequantize(call: DequantizeCall): IntegerKernel {
+  if (isWide(call)) return wideDequantize(call);
   const { blocks, inBlocks, rest } = realTables(call);
   return ([x], [y]) => {
     const input = x as Int8Array;
@@ -106,6 +115,7 @@ export function integerDequantize(call: DequantizeCall): IntegerKernel {
 }
 
 export function dequantizeCalls(call: DequantizeCall): KernelCall[] {
+  if (isWide(call)) return wideDequantizeCalls(call);
   const { blocks, inBlocks } = realTables(call);
   const { scale, zeroPoint } = int8Quantization('dequantize', call.inputs[0]!);
   const count = elementCount(call.inputs[0]!.shape);

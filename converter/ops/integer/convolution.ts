@@ -3,7 +3,14 @@ import type { IntegerKernel, OpCall } from '../define-op.ts';
 import { accumulation, accumulationCall, finisher, scalePerChannel } from './accumulation.ts';
 import type { KernelCall, KernelParams } from './kernel-call.ts';
 import { multiplyRows } from './multiply-rows.ts';
+import { isWide } from './quantized.ts';
 import { isReal, weightedRealCall } from './real-calls.ts';
+import {
+  multiplyWideRows,
+  wideAccumulation,
+  wideAccumulationCall,
+  wideFinisher,
+} from './wide/accumulation.ts';
 import { windowParams } from './window-params.ts';
 
 /** TensorFlow Lite requantizes a pixel of a depthwise convolution in groups of 8 channels (optimized_ops.h). */
@@ -40,8 +47,68 @@ function walkWindows(call: OpCall<Conv2dAttributes>, { visit }: WindowTaps): voi
   }
 }
 
+/** Convolution on 16-bit activations, whose zero point is 0. */
+function wideConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
+  const layer = wideAccumulation('convolution', call, 0, scalePerChannel);
+  const finish = wideFinisher(layer);
+  const [, , width, depth] = call.inputs[0]!.shape as [number, number, number, number];
+  const [filters, kernelHeight, kernelWidth] = call.inputs[1]!.shape as [number, number, number];
+  const [rowStep, columnStep] = call.attrs.dilations as [number, number];
+  const patch = new Int16Array(kernelHeight * kernelWidth * depth);
+  const sums = new Float64Array(filters);
+  return ([x], [y]) => {
+    const visit = (pixel: number, top: number, left: number, rows: Taps, columns: Taps) => {
+      patch.fill(0);
+      for (let row = rows[0]; row < rows[1]; row++) {
+        for (let column = columns[0]; column < columns[1]; column++) {
+          const from = ((top + row * rowStep) * width + left + column * columnStep) * depth;
+          const tap = (x as Int16Array).subarray(from, from + depth);
+          patch.set(tap, (row * kernelWidth + column) * depth);
+        }
+      }
+      multiplyWideRows(layer.weights, patch, sums);
+      for (let filter = 0; filter < filters; filter++) {
+        y![pixel * filters + filter] = finish(sums[filter]!, filter);
+      }
+    };
+    walkWindows(call, { visit });
+  };
+}
+
+/** Depthwise convolution on 16-bit activations, whose zero point is 0. */
+function wideDepthwiseConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
+  const layer = wideAccumulation('depthwise convolution', call, 3, scalePerChannel);
+  const finish = wideFinisher(layer);
+  const [, , width, depth] = call.inputs[0]!.shape as [number, number, number, number];
+  const [, , kernelWidth, filters] = call.inputs[1]!.shape as [number, number, number, number];
+  const [rowStep, columnStep] = call.attrs.dilations as [number, number];
+  const sums = new Float64Array(filters);
+  const multiplicity = filters / depth;
+  return ([x], [y]) => {
+    const input = x as Int16Array;
+    const visit = (pixel: number, top: number, left: number, rows: Taps, columns: Taps) => {
+      sums.fill(0);
+      for (let row = rows[0]; row < rows[1]; row++) {
+        for (let column = columns[0]; column < columns[1]; column++) {
+          const from = ((top + row * rowStep) * width + left + column * columnStep) * depth;
+          const taps = (row * kernelWidth + column) * filters;
+          for (let filter = 0; filter < filters; filter++) {
+            const channel = Math.trunc(filter / multiplicity);
+            sums[filter]! += input[from + channel]! * layer.weights[taps + filter]!;
+          }
+        }
+      }
+      for (let filter = 0; filter < filters; filter++) {
+        y![pixel * filters + filter] = finish(sums[filter]!, filter);
+      }
+    };
+    walkWindows(call, { visit });
+  };
+}
+
 /** Convolution; outside of the image there is the zero point. */
 export function integerConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
+  if (isWide(call)) return wideConv2d(call);
   const layer = accumulation('convolution', call, 0, scalePerChannel);
   const finish = finisher(layer);
   const zero = layer.input.zeroPoint;
@@ -74,6 +141,7 @@ export function integerConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
 
 /** Depthwise convolution; outside of the image there is the zero point. */
 export function integerDepthwiseConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
+  if (isWide(call)) return wideDepthwiseConv2d(call);
   const layer = accumulation('depthwise convolution', call, 3, scalePerChannel, vectorChannels);
   const finish = finisher(layer);
   const { weights } = layer;
@@ -117,6 +185,10 @@ function withoutBorder({ attrs }: OpCall<Conv2dAttributes>): boolean {
 
 export function conv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
   if (isReal(call)) return weightedRealCall(call, 'conv2d_f32', convolutionWindow(call));
+  if (isWide(call)) {
+    const wide = wideAccumulation('convolution', call, 0, scalePerChannel);
+    return [wideAccumulationCall('conv2d_s16', wide, convolutionWindow(call))];
+  }
   const layer = accumulation('convolution', call, 0, scalePerChannel);
   const taps = layer.weights.length / layer.bias.length;
   const fold = withoutBorder(call);
@@ -129,6 +201,10 @@ export function conv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
 
 export function depthwiseConv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
   if (isReal(call)) return weightedRealCall(call, 'depthwise_conv2d_f32', convolutionWindow(call));
+  if (isWide(call)) {
+    const wide = wideAccumulation('depthwise convolution', call, 3, scalePerChannel);
+    return [wideAccumulationCall('depthwise_conv2d_s16', wide, convolutionWindow(call))];
+  }
   const layer = accumulation('depthwise convolution', call, 3, scalePerChannel, vectorChannels);
   const channels = layer.bias.length;
   return [

@@ -1,5 +1,6 @@
 import { elementCount } from '../../ir/tensor.ts';
 import type { IntegerKernel, OpCall } from '../define-op.ts';
+import { multiplyWideExactly } from '../fixed-point.ts';
 import type { FullyConnectedAttributes } from '../fully-connected.ts';
 import {
   type Accumulation,
@@ -11,7 +12,15 @@ import {
 } from './accumulation.ts';
 import type { KernelCall } from './kernel-call.ts';
 import { multiplyRows } from './multiply-rows.ts';
+import { isWide } from './quantized.ts';
 import { isReal, weightedRealCall } from './real-calls.ts';
+import {
+  multiplyWideRows,
+  type WideAccumulation,
+  wideAccumulation,
+  wideAccumulationCall,
+  wideFinisher,
+} from './wide/accumulation.ts';
 
 /** A fully connected layer with one weight scale multiplies the scales in float32 first (kernel_util.cc). */
 function scalePerTensor({ input, output, weights }: Scales): number[] {
@@ -23,8 +32,29 @@ function fullyConnectedAccumulation(call: OpCall<FullyConnectedAttributes>): Acc
   return accumulation('fully connected', call, 0, perTensor ? scalePerTensor : scalePerChannel);
 }
 
+function wideFullyConnectedAccumulation(call: OpCall<FullyConnectedAttributes>): WideAccumulation {
+  const perTensor = call.inputs[1]!.quant?.scale.length === 1;
+  return wideAccumulation('fully connected', call, 0, perTensor ? scalePerTensor : scalePerChannel);
+}
+
+/** Matrix product of 16-bit activations with constant weights. */
+function wideFullyConnected(call: OpCall<FullyConnectedAttributes>): IntegerKernel {
+  const layer = wideFullyConnectedAccumulation(call);
+  const finish = wideFinisher(layer, multiplyWideExactly);
+  const [units, depth] = call.inputs[1]!.shape as [number, number];
+  const rows = elementCount(call.inputs[0]!.shape) / depth;
+  const sums = new Float64Array(units);
+  return ([x], [y]) => {
+    for (let row = 0; row < rows; row++) {
+      multiplyWideRows(layer.weights, (x as Int16Array).subarray(row * depth, (row + 1) * depth), sums);
+      for (let unit = 0; unit < units; unit++) y![row * units + unit] = finish(sums[unit]!, unit);
+    }
+  };
+}
+
 /** Matrix product with constant weights. */
 export function integerFullyConnected(call: OpCall<FullyConnectedAttributes>): IntegerKernel {
+  if (isWide(call)) return wideFullyConnected(call);
   const layer = fullyConnectedAccumulation(call);
   const finish = finisher(layer);
   const zero = layer.input.zeroPoint;
@@ -47,6 +77,8 @@ export function fullyConnectedCalls(call: OpCall<FullyConnectedAttributes>): Ker
   const [units, depth] = call.inputs[1]!.shape as [number, number];
   const params = { rows: elementCount(call.inputs[0]!.shape) / depth, depth, units };
   if (isReal(call)) return weightedRealCall(call, 'fully_connected_f32', params);
+  if (isWide(call))
+    return [wideAccumulationCall('fully_connected_s16', wideFullyConnectedAccumulation(call), params)];
   const layer = fullyConnectedAccumulation(call);
   return [
     accumulationCall('fully connected', 'fully_connected_s8', layer, params, true, (i) =>

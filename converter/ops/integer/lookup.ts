@@ -8,10 +8,12 @@ import {
   int8Highest,
   int8Lowest,
   int8Quantization,
+  isWide,
   requantization,
   type ScalarQuantization,
 } from './quantized.ts';
 import { isReal, realLimits, unaryRealCall } from './real-calls.ts';
+import { wideLeakyRelu, wideRectifier } from './wide/elementwise.ts';
 
 /** What an int8 value becomes, as a stored value; not clamped. */
 type Stored = (q: number) => number;
@@ -39,7 +41,7 @@ type RealCalls<A> = (call: OpCall<A>) => KernelCall[];
 
 export interface Lookup<A> {
   integer(call: OpCall<A>): IntegerKernel;
-  kernels(call: OpCall<A>): KernelCall[];
+  kernels(call: OpCall<A>): KernelCall[] | undefined;
 }
 
 /** Integer evaluation and C call of an element-wise int8 operator. */
@@ -60,6 +62,14 @@ export function lookup<A>(op: string, prepare: Prepare<A>, real: RealCalls<A>): 
   };
 }
 
+/** The form for int16 where the input is of that type, which no table of results fits. */
+function orWide<A>(narrow: Lookup<A>, wide: Lookup<A>): Lookup<A> {
+  return {
+    integer: (call) => (isWide(call) ? wide : narrow).integer(call),
+    kernels: (call) => (isWide(call) ? wide : narrow).kernels(call),
+  };
+}
+
 /** x * real, rounded in fixed point. */
 function scaler(op: string, real: number): Stored {
   const { multiplier, shift } = requantization(op, real);
@@ -73,11 +83,12 @@ export function rectifierLookup(op: string, activation: Activation): Lookup<Reco
     const { low, high } = activationRange(activation, output);
     return (q) => clamp(scale(q - input.zeroPoint) + output.zeroPoint, low, high);
   };
-  return lookup(op, prepare, (call) => unaryRealCall(call, 'clamp_f32', realLimits(activation)));
+  const narrow = lookup(op, prepare, (call) => unaryRealCall(call, 'clamp_f32', realLimits(activation)));
+  return orWide(narrow, wideRectifier(op, activation));
 }
 
 /** Leaky rectifier: one multiplier on each side of the zero point (activations.cc, LeakyReluPrepare). */
-export const leakyReluLookup = lookup<{ readonly alpha: number }>(
+const narrowLeakyRelu = lookup<{ readonly alpha: number }>(
   'leakyRelu',
   ({ attrs }, input, output) => {
     const identity = scaler('leakyRelu', Math.fround(input.scale / output.scale));
@@ -91,6 +102,8 @@ export const leakyReluLookup = lookup<{ readonly alpha: number }>(
   },
   (call) => unaryRealCall(call, 'leaky_relu_f32', { alpha: call.attrs.alpha }),
 );
+
+export const leakyReluLookup = orWide(narrowLeakyRelu, wideLeakyRelu);
 
 /** |x - zero|, rescaled only where the scales differ (elementwise.cc, AbsEvalQuantized). */
 export const absLookup = lookup<Record<never, never>>(

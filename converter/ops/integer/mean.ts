@@ -4,7 +4,14 @@ import { quantizationNotSupported } from '../errors.ts';
 import { multiplyByQuantizedMultiplier, multiplyHalfUp } from '../fixed-point.ts';
 import type { ReductionAttributes } from '../reduction.ts';
 import type { KernelCall } from './kernel-call.ts';
-import { clampInt8, int8Quantization, requantization, type ScalarQuantization } from './quantized.ts';
+import {
+  clampInt8,
+  clampInt16,
+  isWide,
+  requantization,
+  type ScalarQuantization,
+  storedQuantization,
+} from './quantized.ts';
 import { isReal } from './real-calls.ts';
 import { joinAxes, type StridedWalk, walkRuns } from './strided.ts';
 
@@ -46,14 +53,14 @@ function generalRescale(count: number, input: ScalarQuantization, output: Scalar
 const vectorChannels = 16;
 
 function rescaleOf(call: Call): Rescale {
-  const input = int8Quantization('mean', call.inputs[0]!);
-  const output = int8Quantization('mean', call.outputs[0]!);
+  const input = storedQuantization('mean', call.inputs[0]!);
+  const output = storedQuantization('mean', call.outputs[0]!);
   const { shape } = call.inputs[0]!;
   const { axes, keepDims } = call.attrs;
   const count = axes.reduce((product, axis) => product * shape[axis]!, 1);
   const overImage =
     shape.length === 4 && shape[0] === 1 && keepDims && axes.length === 2 && axes[0] === 1 && axes[1] === 2;
-  if (!overImage) return generalRescale(count, input, output);
+  if (!overImage || isWide(call)) return generalRescale(count, input, output);
   const depth = shape[3]!;
   return { ...imageRescale(count, input, output), halfUp: depth - (depth % vectorChannels) };
 }
@@ -75,6 +82,7 @@ function walksOf({ inputs, attrs }: Call): { kept: StridedWalk; reduced: Strided
 export function integerMean(call: Call): IntegerKernel {
   const { offset, multiplier, shift, zero, halfUp } = rescaleOf(call);
   const { kept, reduced } = walksOf(call);
+  const limit = isWide(call) ? clampInt16 : clampInt8;
   const keptStep = kept.strides[0]!.at(-1)!;
   const reducedStep = reduced.strides[0]!.at(-1)!;
   return ([x], [y]) => {
@@ -89,7 +97,7 @@ export function integerMean(call: Call): IntegerKernel {
           for (let i = 0; i < count; i++) sum += input[first + i * reducedStep]!;
         });
         const multiply = out < halfUp ? multiplyHalfUp : multiplyByQuantizedMultiplier;
-        output[out++] = clampInt8(multiply(sum - offset, multiplier, shift) + zero);
+        output[out++] = limit(multiply(sum - offset, multiplier, shift) + zero);
       }
     });
   };
@@ -118,10 +126,10 @@ export function meanCalls(call: Call): KernelCall[] {
     reduced_stride: reduced.stride,
   };
   if (isReal(call)) return [{ kernel: 'mean_f32', params: axes, args: [0] }];
-  if (elementCount(call.inputs[0]!.shape) * 128 > 2 ** 31 - 1) {
+  if (elementCount(call.inputs[0]!.shape) * (isWide(call) ? 32_768 : 128) > 2 ** 31 - 1) {
     throw quantizationNotSupported('mean', 'its sums can overflow 32 bits');
   }
   const { offset, multiplier, shift, zero, halfUp } = rescaleOf(call);
   const params = { ...axes, offset, multiplier, shift, y_zero: zero, half_up: halfUp };
-  return [{ kernel: 'mean_s8', params, args: [0] }];
+  return [{ kernel: isWide(call) ? 'mean_s16' : 'mean_s8', params, args: [0] }];
 }

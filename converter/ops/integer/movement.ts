@@ -7,7 +7,13 @@ import type { PadAttributes } from '../pad.ts';
 import type { SliceAttributes } from '../slice.ts';
 import type { TransposeAttributes } from '../transpose.ts';
 import type { KernelCall } from './kernel-call.ts';
-import { clampInt8, requireSameQuantization, scalarQuantization, storedValue } from './quantized.ts';
+import {
+  clampInt8,
+  clampInt16,
+  requireSameQuantization,
+  scalarQuantization,
+  storedValue,
+} from './quantized.ts';
 import { joinAxes, type StridedWalk, walkRuns } from './strided.ts';
 
 /** A box of elements copied from one tensor into another. */
@@ -128,7 +134,9 @@ export const reshapeMovement = boxMovement<{ readonly shape: readonly number[] }
 function fillerOf(call: OpCall<PadAttributes>): number {
   const [x] = call.inputs;
   return x!.quant
-    ? clampInt8(storedValue(call.attrs.value, scalarQuantization('pad', x!)))
+    ? (x!.dtype === 'int16' ? clampInt16 : clampInt8)(
+        storedValue(call.attrs.value, scalarQuantization('pad', x!)),
+      )
     : call.attrs.value;
 }
 
@@ -156,7 +164,11 @@ export const padMovement: Movement<PadAttributes> = {
     const fill: KernelCall =
       x!.dtype === 'float32'
         ? { kernel: 'fill_f32', params: { count }, floats: { value: fillerOf(call) }, args: [] }
-        : { kernel: 'fill_s8', params: { count, value: fillerOf(call) }, args: [] };
+        : {
+            kernel: x!.dtype === 'int16' ? 'fill_s16' : 'fill_s8',
+            params: { count, value: fillerOf(call) },
+            args: [],
+          };
     return [fill, copyCall('pad', 0, x!, padCopy(call))];
   },
 };

@@ -3,16 +3,23 @@ import { shapesDoNotFit } from '../errors.ts';
 import { clamp } from '../fixed-point.ts';
 import type { PoolAttributes } from '../pool.ts';
 import type { KernelCall, KernelParams } from './kernel-call.ts';
-import { activationRange, int8Quantization, requireSameQuantization, type StoredRange } from './quantized.ts';
+import {
+  activationRange,
+  isWide,
+  requireSameQuantization,
+  type StoredRange,
+  storedQuantization,
+  wideActivationRange,
+} from './quantized.ts';
 import { isReal, realLimits } from './real-calls.ts';
 import { windowParams } from './window-params.ts';
 
 type Call = OpCall<PoolAttributes>;
 
 function rangeOf(op: string, call: Call): StoredRange {
-  const output = int8Quantization(op, call.outputs[0]!);
-  requireSameQuantization(op, int8Quantization(op, call.inputs[0]!), output);
-  return activationRange(call.attrs.activation, output);
+  const output = storedQuantization(op, call.outputs[0]!);
+  requireSameQuantization(op, storedQuantization(op, call.inputs[0]!), output);
+  return (isWide(call) ? wideActivationRange : activationRange)(call.attrs.activation, output);
 }
 
 /** Reduces the part of each window that lies inside the input, one channel at a time. */
@@ -66,7 +73,13 @@ function poolCall(op: string, kernel: string, call: Call): KernelCall[] {
   if (isReal(call)) {
     return [{ kernel: `${kernel}_f32`, params, floats: realLimits(call.attrs.activation), args: [0] }];
   }
-  return [{ kernel: `${kernel}_s8`, params: { ...params, ...rangeOf(op, call) }, args: [0] }];
+  return [
+    {
+      kernel: `${kernel}_${isWide(call) ? 's16' : 's8'}`,
+      params: { ...params, ...rangeOf(op, call) },
+      args: [0],
+    },
+  ];
 }
 
 /** Quotient rounded to the nearest integer, halves away from zero. */
@@ -94,7 +107,7 @@ export const maxPool = {
     const { low, high } = rangeOf('maxPool2d', call);
     return pooling(
       call,
-      -128,
+      isWide(call) ? -32_768 : -128,
       (most, value) => Math.max(most, value),
       (most) => clamp(most, low, high),
     );

@@ -18,6 +18,25 @@ export function int8Quantization(op: string, type: TensorType): ScalarQuantizati
   return scalarQuantization(op, type);
 }
 
+/** Whether an operator works on 16-bit activations (TFLite's 16x8 scheme). */
+export function isWide(call: { readonly inputs: readonly TensorType[] }): boolean {
+  return call.inputs[0]!.dtype === 'int16';
+}
+
+/** The scale of an int16 tensor, whose zero point is 0 by TFLite's quantization specification. */
+export function int16Quantization(op: string, type: TensorType): ScalarQuantization {
+  if (type.dtype !== 'int16') throw dtypeNotSupported(op, type.dtype, 'int16');
+  const quant = scalarQuantization(op, type);
+  if (quant.zeroPoint !== 0)
+    throw quantizationNotSupported(op, 'an int16 tensor has a zero point that is not 0');
+  return quant;
+}
+
+/** Scale and zero point of an int8 or int16 tensor. */
+export function storedQuantization(op: string, type: TensorType): ScalarQuantization {
+  return type.dtype === 'int16' ? int16Quantization(op, type) : int8Quantization(op, type);
+}
+
 export function scalarQuantization(op: string, type: TensorType): ScalarQuantization {
   const { scale, zeroPoint } = type.quant ?? { scale: [], zeroPoint: [] };
   if (scale.length !== 1 || zeroPoint.length > 1) {
@@ -71,6 +90,22 @@ export function activationRange(activation: Activation, out: ScalarQuantization)
     low: Number.isFinite(low) ? Math.max(int8Lowest, storedValue(low, out)) : int8Lowest,
     high: Number.isFinite(high) ? Math.min(int8Highest, storedValue(high, out)) : int8Highest,
   };
+}
+
+export const int16Lowest = -32_768;
+export const int16Highest = 32_767;
+
+/** As `activationRange`, for int16. */
+export function wideActivationRange(activation: Activation, out: ScalarQuantization): StoredRange {
+  const [low, high] = limits[activation];
+  return {
+    low: Number.isFinite(low) ? Math.max(int16Lowest, storedValue(low, out)) : int16Lowest,
+    high: Number.isFinite(high) ? Math.min(int16Highest, storedValue(high, out)) : int16Highest,
+  };
+}
+
+export function clampInt16(x: number): number {
+  return clamp(x, int16Lowest, int16Highest);
 }
 
 export function clampInt8(x: number): number {

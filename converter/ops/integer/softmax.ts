@@ -4,8 +4,9 @@ import { quantizationNotSupported } from '../errors.ts';
 import { roundHalfAway } from '../fixed-point.ts';
 import type { SoftmaxAttributes } from '../softmax.ts';
 import type { KernelCall } from './kernel-call.ts';
-import { clampInt8, int8Quantization } from './quantized.ts';
+import { clampInt8, int8Quantization, isWide } from './quantized.ts';
 import { isReal } from './real-calls.ts';
+import { wideSoftmax, wideSoftmaxCalls } from './wide/softmax.ts';
 
 type Call = OpCall<SoftmaxAttributes>;
 
@@ -29,6 +30,7 @@ function outputQuantization(call: Call) {
  * division, which are the same on every platform with IEEE arithmetic (optimized_ops.h, Softmax).
  */
 export function integerSoftmax(call: Call): IntegerKernel {
+  if (isWide(call)) return wideSoftmax(call);
   const table = exponentials(call);
   const { scale, zeroPoint } = outputQuantization(call);
   const depth = call.inputs[0]!.shape.at(-1)!;
@@ -56,6 +58,7 @@ export function softmaxCalls(call: Call): KernelCall[] {
   if (isReal(call)) {
     return [{ kernel: 'softmax_f32', params: { rows, depth }, floats: { beta: call.attrs.beta }, args: [0] }];
   }
+  if (isWide(call)) return wideSoftmaxCalls(call);
   const { scale, zeroPoint } = outputQuantization(call);
   return [
     {

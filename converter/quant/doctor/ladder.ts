@@ -1,4 +1,5 @@
 import { type CalibrationMethod, calibrationMethods } from '../choose-range.ts';
+import { hasWideForm } from '../precision.ts';
 import type { Recipe } from '../recipe.ts';
 import type { LayerDiagnosis } from './diagnose.ts';
 
@@ -28,11 +29,28 @@ function switchOn(name: string, key: Switch): Remedy {
   return { name, apply: (recipe) => (recipe[key] ? undefined : { ...recipe, [key]: true }) };
 }
 
+/** How many of the worst layers get 16-bit activations, in turn. */
+const wideCounts = [1, 2, 4];
+
+function wideRemedy(layers: readonly LayerDiagnosis[], count: number): Remedy {
+  const worst = layers.filter((layer) => hasWideForm(layer.op)).slice(0, count);
+  const names = worst.map((layer) => layer.name);
+  return {
+    name: `16-bit activations in ${names.join(', ')}`,
+    apply(recipe) {
+      if (worst.length < count || recipe.scheme === 'int16x8') return undefined;
+      const chosen = new Map(recipe.precisionOfLayer);
+      for (const name of names) chosen.set(name, 'int16');
+      return { ...recipe, precisionOfLayer: chosen };
+    },
+  };
+}
+
 /**
  * Remedies from those that cost nothing on the board to those that cost flash and time. `layers` are ranked, the one
  * that costs most first.
  */
-export function remediesFor(_layers: readonly LayerDiagnosis[]): readonly Remedy[] {
+export function remediesFor(layers: readonly LayerDiagnosis[]): readonly Remedy[] {
   return [
     {
       name: 'a scale for each channel',
@@ -42,6 +60,11 @@ export function remediesFor(_layers: readonly LayerDiagnosis[]): readonly Remedy
     switchOn('cross-layer equalization', 'equalize'),
     switchOn('bias correction', 'correctBias'),
     switchOn('learned rounding (AdaRound)', 'learnRounding'),
+    ...wideCounts.map((count) => wideRemedy(layers, count)),
+    {
+      name: '16-bit activations throughout',
+      apply: (recipe) => (recipe.scheme === 'int16x8' ? undefined : { ...recipe, scheme: 'int16x8' }),
+    },
   ];
 }
 
