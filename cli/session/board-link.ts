@@ -122,6 +122,11 @@ export async function findPort(board: Board): Promise<string> {
   return paths[0];
 }
 
+/** A port that the chip itself offers vanishes when the chip is reset, and may come back under another name. */
+const hasOwnUsb = (board: Board): boolean => isEsp(board) && board.serial.peripheral !== 'uart0';
+/** Renaming takes a second or two; who pulled the plug is not kept waiting longer than that. */
+const awayMs = 4_000;
+
 /** Opens the board's port: the one given, the one found by USB ids, or that of a virtual board started here. */
 export async function openBoard(
   context: Context,
@@ -137,6 +142,7 @@ export async function openBoard(
     signal: context.lifetime.signal,
     systemRoot: systemRoot(),
     onWarning: (text) => context.output.warn(text),
+    ...(hasOwnUsb(board) ? { follow: { followMs: awayMs } } : {}),
   });
   const withdraw = context.lifetime.onEnd(() => transport.close());
   return {
