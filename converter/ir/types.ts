@@ -62,4 +62,6 @@ export interface Graph {
   readonly values: ReadonlyMap<string, Value>;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  /** Scales of weights that a quantized model stored, where the graph holds their real values. */
+  readonly storedScales?: readonly (readonly number[])[];
 }
