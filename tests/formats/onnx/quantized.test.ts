@@ -1,12 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ConvertedModel, convertModel } from '../../../converter/convert-model.ts';
+import { type CalibrationData, type ConvertedModel, convertModel } from '../../../converter/convert-model.ts';
 import { readNpz } from '../../../converter/data/npz.ts';
 import { prepareInteger } from '../../../converter/evaluate/integer.ts';
 import { toGraphLayout } from '../../../converter/evaluate/ports.ts';
+import { writeOnnx } from '../../../converter/formats/onnx/write.ts';
 import { importModel } from '../../../converter/import-model.ts';
+import type { Graph } from '../../../converter/ir/types.ts';
+import { markScales } from '../../../converter/quant/mark-scales.ts';
 import { quantizeActivations } from '../../../converter/quant/scheme.ts';
 import { kernelTexts } from '../../support/model-options.ts';
 import { oraclePython, runOracle, sharedFolder } from '../../support/oracle.ts';
@@ -53,6 +56,72 @@ interface Fact {
   readonly set: string;
 }
 
+const sources = [
+  ['digits_lenet', 'digits'],
+  ['digits_mbv2', 'digits'],
+  ['motor_tcn', 'motor'],
+] as const;
+
+const options = {
+  engine: 'aot',
+  quantize: 'int8',
+  optimize: 'speed',
+  kernels: kernelTexts,
+  toolVersion: 'test',
+  command: 'test',
+} as const;
+
+const hex = (data: Int8Array) => Buffer.from(data).toString('hex');
+
+function convert(bytes: Uint8Array, calibration?: CalibrationData): Promise<ConvertedModel> {
+  const { graph } = importModel(bytes, { fileName: 'quantized.onnx' });
+  return convertModel(graph, { ...options, ...(calibration ? { calibration } : {}) });
+}
+
+function floats(set: string, array: string): { data: Float32Array; count: number } {
+  const { data, shape } = readNpz(readFileSync(join(shared!, 'eval', `${set}.npz`)), set).get(array)!;
+  return { data: Float32Array.from(data as Float32Array), count: shape[0]! };
+}
+
+/** Stored results of the first samples, one after another. */
+function storedResults(graph: Graph, set: string): Int8Array {
+  const { data, count } = floats(set, 'x');
+  const size = data.length / count;
+  const model = prepareInteger(graph);
+  const { type } = graph.values.get(graph.inputs[0]!.value)!;
+  const results = Array.from({ length: samples }, (_, n) => {
+    const x = data.slice(n * size, (n + 1) * size);
+    return [...(model.run([quantizeActivations(toGraphLayout(graph.inputs[0]!, x), type)])[0] as Int8Array)];
+  });
+  return Int8Array.from(results.flat());
+}
+
+/** Largest distance in steps between stored and real results. */
+function farthest(stored: Int8Array, real: readonly number[], graph: Graph): number {
+  const { scale, zeroPoint } = graph.values.get(graph.outputs[0]!.value)!.type.quant!;
+  return stored.reduce((most, value, i) => {
+    return Math.max(most, Math.abs(value - real[i]! / scale[0]! - zeroPoint[0]!));
+  }, 0);
+}
+
+/** Runs quantized models of ours on the same samples. */
+const runner = `
+import sys, json
+import numpy as np, onnx, onnxruntime as ort
+shared, folder, *jobs = sys.argv[1:]
+answers = {}
+for job in jobs:
+    key, data = job.split(':')
+    onnx.checker.check_model(onnx.load(f'{folder}/{key}.onnx'), full_check=True)
+    session = ort.InferenceSession(f'{folder}/{key}.onnx', providers=['CPUExecutionProvider'])
+    x = np.load(f'{shared}/eval/{data}.npz')['x'][:48].astype('float32')
+    name = session.get_inputs()[0].name
+    answers[key] = np.concatenate([session.run(None, {name: x[i:i+1]})[0].reshape(-1) for i in range(48)]).tolist()
+print(json.dumps(answers))
+`;
+const samples = 48;
+const own = new Map<string, Graph>();
+
 describe.skipIf(!python || !shared)(
   'quantized models of ONNX Runtime (need the oracles and ../shared)',
   () => {
@@ -64,42 +133,59 @@ describe.skipIf(!python || !shared)(
     }, 120_000);
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-    function convert(bytes: Uint8Array): Promise<ConvertedModel> {
-      return convertModel(importModel(bytes, { fileName: 'quantized.onnx' }).graph, {
-        engine: 'aot',
-        quantize: 'int8',
-        optimize: 'speed',
-        kernels: kernelTexts,
-        toolVersion: 'test',
-        command: 'test',
-      });
-    }
-
     it('keep their scales, and give its results within a step', async () => {
-      const report: string[] = [];
+      const most = new Map<string, number>();
       for (const [key, { out, scales, set }] of Object.entries(facts)) {
         const { graph } = await convert(new Uint8Array(readFileSync(join(folder, `${key}.onnx`))));
-        const own = new Set([...scales].map(Math.fround));
-        const kept = [...graph.inputs, ...graph.outputs].map((port) => graph.values.get(port.value)!.type);
-        for (const type of kept) expect(own, key).toContain(type.quant!.scale[0]);
-        const data = readNpz(readFileSync(join(shared!, 'eval', `${set}.npz`)), set).get('x')!;
-        const size = data.data.length / data.shape[0]!;
-        const model = prepareInteger(graph);
-        const { scale, zeroPoint } = kept[1]!.quant!;
-        let [most, exact, total] = [0, 0, 0];
-        for (let n = 0; n < 48; n++) {
-          const x = Float32Array.from(data.data.subarray(n * size, (n + 1) * size) as Float32Array);
-          const [y] = model.run([quantizeActivations(toGraphLayout(graph.inputs[0]!, x), kept[0]!)]);
-          for (const [i, stored] of (y as Int8Array).entries()) {
-            const theirs = out[n * y!.length + i]! / scale[0]! + zeroPoint[0]!;
-            most = Math.max(most, Math.abs(stored - theirs));
-            if (Math.abs(stored - theirs) < 0.01) exact++;
-            total++;
-          }
-        }
-        report.push(`${key}: ${exact} of ${total} equal, at most ${most.toFixed(2)} steps`);
+        const known = new Set(scales.map(Math.fround));
+        for (const port of [...graph.inputs, ...graph.outputs])
+          expect(known, key).toContain(graph.values.get(port.value)!.type.quant!.scale[0]);
+        most.set(key, Math.round(farthest(storedResults(graph, set), out, graph)));
       }
-      console.log(report.join('\n'));
+      // ONNX Runtime computes in float and rounds once, halves to even; TensorFlow Lite's fixed point rounds twice.
+      // One step of difference in a layer can become a few through the layers behind it.
+      const deep: Readonly<Record<string, number>> = { digits_mbv2: 3, motor_ae: 2 };
+      for (const [key, steps] of most) expect(steps, key).toBeLessThanOrEqual(deep[key.split('-')[0]!] ?? 1);
     }, 120_000);
+
+    it('are written as ONNX Runtime runs them, and read back to the same bytes', async () => {
+      const written: string[] = [];
+      for (const [model, set] of sources) {
+        const bytes = new Uint8Array(readFileSync(join(shared!, 'models', `${model}.onnx`)));
+        const calib = floats(set, 'calib');
+        const converted = await convert(bytes, { inputs: [calib.data], count: calib.count });
+        const qdq = writeOnnx(markScales(converted.graph), 'test');
+        const again = await convert(qdq);
+        expect(hex(storedResults(again.graph, set)), model).toBe(hex(storedResults(converted.graph, set)));
+        writeFileSync(join(folder, `${model}-own.onnx`), qdq);
+        written.push(`${model}-own:${set}`);
+        own.set(`${model}-own`, converted.graph);
+      }
+      const answers = JSON.parse(runOracle(python!, runner, [shared!, folder, ...written])) as Record<
+        string,
+        number[]
+      >;
+      for (const [model, set] of sources) {
+        const graph = own.get(`${model}-own`)!;
+        const steps = farthest(storedResults(graph, set), answers[`${model}-own`]!, graph);
+        expect(Math.round(steps), model).toBeLessThanOrEqual(3);
+      }
+    }, 120_000);
+
+    it('are refused where a value has no scale', async () => {
+      const { graph } = importModel(
+        new Uint8Array(readFileSync(join(folder, 'digits_lenet-QDQ-QInt8.onnx'))),
+        {
+          fileName: 'part.onnx',
+        },
+      );
+      const last = graph.nodes.findLast((node) => node.op === 'fakeQuantize')!;
+      const outputs = [{ ...graph.outputs[0]!, value: last.inputs[0]! }];
+      const part = { ...graph, outputs, nodes: graph.nodes.filter((node) => node !== last) };
+      await expect(convertModel(part, options)).rejects.toMatchObject({
+        code: 'E_QUANTIZED_PARTLY',
+        measure: ['without: node_linear'],
+      });
+    });
   },
 );
