@@ -23,6 +23,8 @@ export interface TensorType {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly quant?: Quantization;
+  /** Of int8 weights that fit 4 bits: files and programs hold two in a byte. */
+  readonly bits?: 4;
 }
 
 /** A tensor of the graph; with `data` it is a constant. Its name is unique in the graph. */

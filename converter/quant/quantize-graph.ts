@@ -23,6 +23,8 @@ export interface QuantizeOptions {
   readonly perTensor?: boolean;
   /** What each layer computes in, by the value that it makes; int8 where it says nothing. */
   readonly precisions?: Precisions;
+  /** Values made by layers whose weights are stored in 4 bits. */
+  readonly packed?: ReadonlySet<string>;
   /** Scales that values bring along, by name; they need no range. */
   readonly given?: ReadonlyMap<string, Quantization>;
   /** Scales that weights were stored with, one list for each of the model's weight tensors. */
@@ -202,6 +204,7 @@ class Quantizer {
     const stored = scalesOfStored(weights, rule.axis, this.options.storedScales ?? []);
     const made = quantizeWeights(weights, bias, scale, rule.axis, perChannel, {
       wide: precision === 'int16',
+      bits: this.options.packed?.has(node.outputs[0]!) && precision === 'int8' ? 4 : 8,
       ...(stored ? { scales: stored } : {}),
     });
     const names = [this.names.fresh(weights.name), this.names.fresh(bias.name)] as const;

@@ -5,6 +5,8 @@ import type { Range } from './choose-range.ts';
 
 /** Largest magnitude of a stored weight: TFLite's narrow range, so that -128 never occurs. */
 const weightLimit = 127;
+/** The same in 4 bits. */
+const packedLimit = 7;
 const biasLimit = 2 ** 31 - 1;
 /** A 64-bit bias that leaves room for products in the 48 bits that requantization takes. */
 const wideBiasLimit = 2 ** 46;
@@ -91,6 +93,7 @@ export interface WeightOptions {
   readonly wide?: boolean;
   /** Scales to use instead of those that the weights suggest, one for each slice. */
   readonly scales?: readonly number[];
+  readonly bits?: 4 | 8;
 }
 
 /** Weights and bias of one linear operator in integers. */
@@ -110,13 +113,14 @@ export function quantizeWeights(
   inputScale: number,
   axis: number,
   perChannel: boolean,
-  { wide = false, scales: given }: WeightOptions = {},
+  { wide = false, scales: given, bits = 8 }: WeightOptions = {},
 ): QuantizedWeights {
+  const limit = bits === 4 ? packedLimit : weightLimit;
   const ranges = magnitudes(weights, axis);
   const shared = ranges.reduce((a, b) => Math.max(a, b), 0);
   const offsets = bias.data as Float32Array;
   const each = Array.from(ranges, (range, slice) => {
-    const scale = (perChannel ? range : shared) / weightLimit;
+    const scale = (perChannel ? range : shared) / limit;
     return Math.max(scale, Math.abs(offsets[slice]!) / (inputScale * (wide ? wideBiasLimit : biasLimit)));
   });
   const largest = each.reduce((a, b) => Math.max(a, b), 0);
@@ -124,7 +128,7 @@ export function quantizeWeights(
   const data = new Int8Array(weights.data!.length);
   const source = weights.data as Float32Array;
   alongAxis(weights.type.shape, axis, (i, slice) => {
-    data[i] = clamp(roundHalfAway(source[i]! / scales[slice]!), given ? -128 : -weightLimit, weightLimit);
+    data[i] = clamp(roundHalfAway(source[i]! / scales[slice]!), given ? -128 : -limit, limit);
   });
   const biasScales = scales.map((scale) => Math.fround(inputScale * scale));
   const most = wide ? wideBiasLimit : biasLimit;
@@ -138,6 +142,7 @@ export function quantizeWeights(
     weights: {
       type: {
         dtype: 'int8',
+        ...(bits === 4 ? { bits } : {}),
         shape: weights.type.shape,
         quant: { scale: one(scales), zeroPoint: one(zeros), ...along(axis) },
       },
