@@ -386,3 +386,21 @@ export function notCounted(board: string): TinymlError {
     hint: 'pass --board with an emulated board, or --target macs=SHARE',
   });
 }
+
+export function exportNeedsFloat(): TinymlError {
+  return new TinymlError({
+    code: 'E_EXPORT',
+    exit: 1,
+    what: '--to onnx writes a float model, and this one is quantized already',
+    hint: 'use --to onnx-qdq or --to tflite',
+  });
+}
+
+export function exportNeedsQuantized(): TinymlError {
+  return new TinymlError({
+    code: 'E_EXPORT',
+    exit: 1,
+    what: '--to onnx-qdq writes a quantized model, and --quantize float leaves it in float',
+    hint: 'give --calib and leave --quantize float out, or use --to onnx',
+  });
+}

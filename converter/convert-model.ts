@@ -14,6 +14,7 @@ import { narrowLayers } from './quant/precision.ts';
 import { type CalibrationData, observe, quantizeModel } from './quant/quantize-model.ts';
 import { defaultRecipe, type Recipe } from './quant/recipe.ts';
 import { signalToNoise } from './quant/signal-to-noise.ts';
+import { bringsScales, takeScales } from './quant/take-scales.ts';
 
 export type Engine = 'aot' | 'tflm';
 export type Scheme = 'int8' | 'int16x8' | 'float';
@@ -72,6 +73,7 @@ const comparedSamples = 4;
 
 /** Whether the model holds integers already, so that it needs no calibration. */
 export function isQuantized(graph: Graph): boolean {
+  if (bringsScales(graph)) return true;
   return graph.nodes.some((node) =>
     node.inputs.some((name) => tensorOf(graph, name).type.quant !== undefined),
   );
@@ -150,7 +152,8 @@ async function prepare(source: Graph, options: ConvertOptions): Promise<Quantize
   options.onStage?.('optimizing the graph');
   const optimized = optimize(source, options.dump);
   if (isQuantized(optimized)) {
-    return { graph: runPasses(optimized, integerPasses, options.dump), noise: new Map(), warnings: [] };
+    const stored = bringsScales(optimized) ? takeScales(optimized, source.storedScales ?? []) : optimized;
+    return { graph: runPasses(stored, integerPasses, options.dump), noise: new Map(), warnings: [] };
   }
   if (options.quantize === 'float')
     return { graph: optimized, float: optimized, noise: new Map(), warnings: [] };

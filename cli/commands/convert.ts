@@ -1,19 +1,22 @@
 import { extname } from 'node:path';
-import type { Engine, Scheme } from '../../converter/convert-model.ts';
+import type { ConvertedModel, Engine, Scheme } from '../../converter/convert-model.ts';
 import type { DumpAfter } from '../../converter/pipeline.ts';
 import { passes } from '../../converter/pipeline.ts';
+import type { Recipe } from '../../converter/quant/recipe.ts';
 import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { wrongChoice } from '../errors.ts';
+import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
 import { calibOption, inputShapeOption, optimizeOption } from '../options.ts';
 import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
 import { peakText } from '../report/kernel-table.ts';
 import { renderTable } from '../report/table.ts';
 import { refuseTooBig } from '../session/board-fit.ts';
 import { convertOpenModel } from '../session/convert.ts';
+import { type ExportFormat, exportFormats, exportModel, extensionOf } from '../session/export-model.ts';
 import { type ModelReport, reportOf, writeModelFolder } from '../session/model-folder.ts';
-import { type InputShapes, openModel } from '../session/open-model.ts';
+import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
 import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
 interface ConvertOptions extends RecipeOptions {
@@ -25,6 +28,7 @@ interface ConvertOptions extends RecipeOptions {
   readonly optimize: 'speed' | 'size';
   readonly inputShape?: InputShapes;
   readonly dumpAfter?: string;
+  readonly to?: ExportFormat;
 }
 
 /** Prints the graph after one pass: on stdout as a rule, on stderr where stdout is for JSON. */
@@ -69,6 +73,23 @@ export function renderReport(report: ModelReport, folder: string): string {
   return `${table}\n\n${totals.join(', ')}${arena}\nwrote ${folder}: ${Object.values(report.files).join(', ')}`;
 }
 
+/** One file in place of a folder; the result is the report with its name. */
+function writeExport(
+  context: Context,
+  model: OpenModel,
+  converted: ConvertedModel,
+  choice: ConvertOptions & { readonly recipe: Partial<Recipe> },
+  format: ExportFormat,
+): number {
+  const stem = model.name.slice(0, model.name.length - extname(model.name).length);
+  const path = choice.output ?? `${stem}${extensionOf[format]}`;
+  refuseInputs(path, [model.path]);
+  writeFileAtomically(path, exportModel(context, converted, format), context.lifetime);
+  const report = { ...reportOf(model, converted, choice), files: { [format]: path } };
+  context.output.result(report, () => `wrote ${path} (${format})`);
+  return 0;
+}
+
 export const command = defineCommand<ConvertOptions>({
   usage: '<model>',
   description:
@@ -99,6 +120,11 @@ export const command = defineCommand<ConvertOptions>({
     optimizeOption,
     { flags: '--board <id>', help: 'refuse a model that is too big for this board' },
     inputShapeOption,
+    {
+      flags: '--to <format>',
+      help: 'write one file of this format instead of a folder; -o names it',
+      choices: exportFormats,
+    },
     { flags: '--dump-after <pass>', help: 'print the graph as it is after a pass' },
   ],
   async run(context, [path = ''], options) {
@@ -107,6 +133,7 @@ export const command = defineCommand<ConvertOptions>({
     const choice = { ...options, recipe: recipeOf(options), ...(dump ? { dump } : {}) };
     const converted = await convertOpenModel(context, model, choice);
     if (options.board !== undefined) refuseTooBig(chooseBoard(options.board), converted);
+    if (options.to !== undefined) return writeExport(context, model, converted, choice, options.to);
     const folder = options.output ?? model.name.slice(0, model.name.length - extname(model.name).length);
     const report = reportOf(model, converted, choice);
     writeModelFolder(context, folder, report, converted, [path]);

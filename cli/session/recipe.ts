@@ -14,6 +14,7 @@ export interface RecipeOptions {
   readonly correctBias?: boolean;
   readonly adaround?: boolean;
   readonly int16?: readonly string[];
+  readonly int4?: readonly string[];
 }
 
 function parseMethod(text: string, name: string): MethodWord {
@@ -36,6 +37,11 @@ export const recipeOptions: readonly OptionSpec[] = [
   { flags: '--correct-bias', help: 'take out what quantization adds to the mean of each channel' },
   { flags: '--adaround', help: 'round each weight up or down as the result of its layer needs it' },
   {
+    flags: '--int4 <layer>',
+    help: 'weights of this convolution or fully connected layer in 4 bits, or of all (may be repeated)',
+    repeat: true,
+  },
+  {
     flags: '--int16 <layer>',
     help: '16-bit activations in this layer (may be repeated)',
     repeat: true,
@@ -54,6 +60,7 @@ export function recipeOf(options: RecipeOptions): Partial<Recipe> {
     ...(options.equalize ? { equalize: true } : {}),
     ...(options.correctBias ? { correctBias: true } : {}),
     ...(options.adaround ? { learnRounding: true } : {}),
+    ...(options.int4 ? { packedLayers: new Set(options.int4) } : {}),
     ...(options.int16 ? { precisionOfLayer: new Map(options.int16.map((name) => [name, 'int16'])) } : {}),
   };
 }
@@ -71,6 +78,7 @@ export function recipeWords(recipe: Partial<Recipe>): string[] {
     ...(recipe.equalize ? ['--equalize'] : []),
     ...(recipe.correctBias ? ['--correct-bias'] : []),
     ...(recipe.learnRounding ? ['--adaround'] : []),
+    ...[...(recipe.packedLayers ?? [])].flatMap((layer) => ['--int4', layer]),
     ...[...(recipe.precisionOfLayer ?? [])].flatMap(([layer, precision]) => [`--${precision}`, layer]),
   ];
 }

@@ -21,6 +21,7 @@ export function elementCount(shape: Shape): number {
 }
 
 export function byteCount(type: TensorType): number {
+  if (type.bits === 4) return Math.ceil(elementCount(type.shape) / 2);
   return elementCount(type.shape) * elementBytes(type.dtype);
 }
 

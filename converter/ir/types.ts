@@ -23,6 +23,8 @@ export interface TensorType {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly quant?: Quantization;
+  /** Of int8 weights that fit 4 bits: files and programs hold two in a byte. */
+  readonly bits?: 4;
 }
 
 /** A tensor of the graph; with `data` it is a constant. Its name is unique in the graph. */
@@ -62,4 +64,6 @@ export interface Graph {
   readonly values: ReadonlyMap<string, Value>;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  /** Scales of weights that a quantized model stored, where the graph holds their real values. */
+  readonly storedScales?: readonly (readonly number[])[];
 }

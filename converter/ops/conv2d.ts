@@ -3,7 +3,7 @@ import { type Activation, activationKind, defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
 import { conv2dCalls, integerConv2d } from './integer/convolution.ts';
 import { activationCode, readActivation } from './tflite/activation.ts';
-import { readWeights } from './tflite/weights.ts';
+import { packedVersion, readWeights } from './tflite/weights.ts';
 import { padInput, readImage, readPads, readSteps } from './tflite/window.ts';
 import { applyActivation, convolveStrided, padsKind, pairKind, tfPads, windowShape } from './window.ts';
 
@@ -83,7 +83,10 @@ export const conv2d = defineOp<Conv2dAttributes>({
         fusedActivationFunction: activationCode(attrs.activation),
       };
       const all = [input, ...inputs.slice(1)];
-      return [...before, { builtin: 'CONV_2D', version, options, inputs: all, output }];
+      return [
+        ...before,
+        { builtin: 'CONV_2D', version: packedVersion(inputs[1]!, version, 7), options, inputs: all, output },
+      ];
     },
   },
 });

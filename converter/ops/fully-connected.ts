@@ -3,7 +3,7 @@ import { type Activation, activationKind, defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
 import { fullyConnectedCalls, integerFullyConnected } from './integer/fully-connected.ts';
 import { activationCode, readActivation } from './tflite/activation.ts';
-import { readWeights } from './tflite/weights.ts';
+import { packedVersion, readWeights } from './tflite/weights.ts';
 import { applyActivation } from './window.ts';
 
 export type FullyConnectedAttributes = { readonly activation: Activation };
@@ -61,7 +61,15 @@ export const fullyConnected = defineOp<FullyConnectedAttributes>({
       const keepNumDims = inputs[0]!.type.shape.length > 2;
       const options = { fusedActivationFunction: activationCode(attrs.activation), keepNumDims };
       const least = keepNumDims ? 5 : 1;
-      return [{ builtin: 'FULLY_CONNECTED', version: Math.max(version, least), options, inputs, output }];
+      return [
+        {
+          builtin: 'FULLY_CONNECTED',
+          version: packedVersion(inputs[1]!, Math.max(version, least), 10),
+          options,
+          inputs,
+          output,
+        },
+      ];
     },
   },
 });

@@ -9,6 +9,7 @@ import { dequantize } from './dequantize.ts';
 import { div } from './div.ts';
 import { elu } from './elu.ts';
 import { exp } from './exp.ts';
+import { fakeQuantize } from './fake-quantize.ts';
 import { fullyConnected } from './fully-connected.ts';
 import { hardSwish } from './hard-swish.ts';
 import { leakyRelu } from './leaky-relu.ts';
@@ -44,6 +45,7 @@ export const ops: readonly OpDefinition[] = [
   div,
   elu,
   exp,
+  fakeQuantize,
   fullyConnected,
   hardSwish,
   leakyRelu,

@@ -1,6 +1,9 @@
 import { nearest } from '../../common/nearest.ts';
 import { TinymlError } from '../../common/tinyml-error.ts';
 
+/** Layers listed in a message before the rest is only counted. */
+const listed = 20;
+
 export function activationNotFinite(origin: string): TinymlError {
   return new TinymlError({
     code: 'E_CALIBRATION_NOT_FINITE',
@@ -28,6 +31,27 @@ export function weightsNotConstant(origin: string, op: string): TinymlError {
   });
 }
 
+/** A quantized model in which some values have no scale. */
+export function partlyQuantized(names: readonly string[]): TinymlError {
+  const more = names.length > listed ? ` and ${names.length - listed} more` : '';
+  return new TinymlError({
+    code: 'E_QUANTIZED_PARTLY',
+    exit: 1,
+    what: 'the model is quantized in part: some values have no scale',
+    measure: `without: ${names.slice(0, listed).join(', ')}${more}`,
+    hint: 'quantize all operators when exporting it, or give the float model with --calib',
+  });
+}
+
+export function cannotMark(origin: string, dtype: string): TinymlError {
+  return new TinymlError({
+    code: 'E_QUANTIZED_EXPORT',
+    exit: 1,
+    what: `layer ${JSON.stringify(origin)} computes in ${dtype}, which QuantizeLinear of ONNX before opset 21 has not`,
+    hint: 'convert with --to tflite, or with int8 throughout',
+  });
+}
+
 export function calibrationNeeded(shapes: readonly (readonly number[])[]): TinymlError {
   const wanted = shapes.map((shape) => `[N,${shape.slice(1).join(',')}]`).join(' and ');
   return new TinymlError({
@@ -38,9 +62,6 @@ export function calibrationNeeded(shapes: readonly (readonly number[])[]): Tinym
     hint: 'give them with --calib data.npz (or .npy, .csv), or convert with --quantize float',
   });
 }
-
-/** Layers listed in a message before the rest is only counted. */
-const listed = 20;
 
 export function unknownLayer(name: string, layers: readonly string[]): TinymlError {
   const match = nearest(name, layers);

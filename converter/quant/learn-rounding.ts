@@ -146,7 +146,7 @@ function settleChannel(
 ): void {
   const index = tapIndices(layer, channel);
   const scale = layer.scaleOf(channel);
-  const limit = 127;
+  const limit = layer.weights.type.bits === 4 ? 7 : 127;
   const filter = {
     real: Float64Array.from({ length: products.taps }, (_, tap) => real[index(tap)]! / scale),
     steps: Float64Array.from({ length: products.taps }, (_, tap) => data[index(tap)]!),

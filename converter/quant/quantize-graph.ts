@@ -8,7 +8,13 @@ import type { Ranges } from './calibrate.ts';
 import type { Range } from './choose-range.ts';
 import { cannotQuantize, weightsNotConstant } from './errors.ts';
 import type { Precision, Precisions } from './precision.ts';
-import { activationQuantization, quantizeActivations, quantizeWeights, wideQuantization } from './scheme.ts';
+import {
+  activationQuantization,
+  quantizeActivations,
+  quantizeWeights,
+  scalesOfStored,
+  wideQuantization,
+} from './scheme.ts';
 
 export interface QuantizeOptions {
   /** A weight scale for each unit of a fully connected layer, where the target's kernels take that. */
@@ -17,6 +23,12 @@ export interface QuantizeOptions {
   readonly perTensor?: boolean;
   /** What each layer computes in, by the value that it makes; int8 where it says nothing. */
   readonly precisions?: Precisions;
+  /** Values made by layers whose weights are stored in 4 bits. */
+  readonly packed?: ReadonlySet<string>;
+  /** Scales that values bring along, by name; they need no range. */
+  readonly given?: ReadonlyMap<string, Quantization>;
+  /** Scales that weights were stored with, one list for each of the model's weight tensors. */
+  readonly storedScales?: readonly (readonly number[])[];
 }
 
 function ruleOf(node: Node): QuantizationRule {
@@ -55,7 +67,8 @@ class Quantizer {
     this.names = new Names(computedNames(graph));
     this.options = options;
     this.precisions = options.precisions ?? new Map();
-    this.forced = sharedScales(graph, ranges, (name) => this.precisionOf(name));
+    const { given } = options;
+    this.forced = given ? new Map() : sharedScales(graph, ranges, (name) => this.precisionOf(name));
   }
 
   run(): Graph {
@@ -83,8 +96,27 @@ class Quantizer {
     }
     const shared = rule.output === 'shared' ? this.calibrated(output) : undefined;
     const inputs = node.inputs.map((name) => this.operand(name, { precision, shared }, node));
-    this.nodes.push({ ...node, inputs });
-    this.declare(output, shared ?? this.resultOf(rule, output, inputs));
+    const quant = shared ?? this.resultOf(rule, output, inputs);
+    const brought = this.options.given?.get(output);
+    if (!brought || sameQuantization(brought, quant)) {
+      this.nodes.push({ ...node, inputs });
+      this.declare(output, quant);
+      return;
+    }
+    this.rescaled(node, inputs, quant, brought);
+  }
+
+  /** A result whose scale follows from its operator, then brought to the scale that the model wants for it. */
+  private rescaled(node: Node, inputs: readonly string[], own: Quantization, wanted: Quantization): void {
+    const output = node.outputs[0]!;
+    const before = this.names.fresh(`${output}/own`);
+    const { shape } = tensorOf(this.graph, output).type;
+    const dtype = this.precisionOf(output);
+    this.values.set(before, { name: before, type: { dtype, shape, quant: own } });
+    this.nodes.push({ ...node, inputs, outputs: [before] });
+    const attrs = { dtype };
+    this.nodes.push({ op: 'quantize', inputs: [before], outputs: [output], attrs, origin: node.origin });
+    this.declare(output, wanted);
   }
 
   /** A layer that goes on computing with real numbers. */
@@ -110,7 +142,8 @@ class Quantizer {
   }
 
   private calibrated(name: string): Quantization | undefined {
-    return this.forced.get(name) ?? quantizationFor(this.ranges.get(name)!, this.precisionOf(name));
+    const brought = this.options.given?.get(name) ?? this.forced.get(name);
+    return brought ?? quantizationFor(this.ranges.get(name)!, this.precisionOf(name));
   }
 
   private declare(name: string, quant: Quantization | undefined): void {
@@ -168,7 +201,12 @@ class Quantizer {
     const scale = this.values.get(input)!.type.quant!.scale[0]!;
     const { perChannelFullyConnected, perTensor = false } = this.options;
     const perChannel = !perTensor && (node.op !== 'fullyConnected' || perChannelFullyConnected);
-    const made = quantizeWeights(weights, bias, scale, rule.axis, perChannel, precision === 'int16');
+    const stored = scalesOfStored(weights, rule.axis, this.options.storedScales ?? []);
+    const made = quantizeWeights(weights, bias, scale, rule.axis, perChannel, {
+      wide: precision === 'int16',
+      bits: this.options.packed?.has(node.outputs[0]!) && precision === 'int8' ? 4 : 8,
+      ...(stored ? { scales: stored } : {}),
+    });
     const names = [this.names.fresh(weights.name), this.names.fresh(bias.name)] as const;
     this.values.set(names[0], { name: names[0], ...made.weights });
     this.values.set(names[1], { name: names[1], ...made.bias });

@@ -66,10 +66,22 @@ function inTurn(steps: readonly RefineLayer[]): RefineLayer {
   };
 }
 
+/** Stands for every layer that can have weights of 4 bits. */
+const allLayers = 'all';
+const packable = new Set(['conv2d', 'fullyConnected']);
+
+function packedValues(graph: Graph, layers: ReadonlySet<string>): ReadonlySet<string> {
+  const isPacked = ({ op, origin }: Graph['nodes'][number]) =>
+    packable.has(op) && (layers.has(allLayers) || layers.has(origin));
+  return new Set(graph.nodes.filter(isPacked).flatMap((node) => node.outputs));
+}
+
 /** Throws E_UNKNOWN_LAYER for a name in the recipe that no layer has. */
-function requireLayers(graph: Graph, { methodOfLayer, precisionOfLayer }: Recipe): void {
+function requireLayers(graph: Graph, recipe: Recipe): void {
+  const { methodOfLayer, precisionOfLayer, packedLayers } = recipe;
   const layers = [...new Set(graph.nodes.map((node) => node.origin))];
-  for (const name of [...methodOfLayer.keys(), ...precisionOfLayer.keys()])
+  const packed = [...packedLayers].filter((name) => name !== allLayers);
+  for (const name of [...methodOfLayer.keys(), ...precisionOfLayer.keys(), ...packed])
     if (!layers.includes(name)) throw unknownLayer(name, layers);
 }
 
@@ -85,7 +97,12 @@ export async function quantizeModel(
   const choice = { method: recipe.method, ofLayer: recipe.methodOfLayer };
   const ranges = await chooseRanges(float, histograms, choice);
   const precisions = choosePrecisions(float, recipe.scheme, recipe.precisionOfLayer);
-  const graph = quantizeGraph(float, ranges, { ...options, perTensor: recipe.perTensor, precisions });
+  const graph = quantizeGraph(float, ranges, {
+    ...options,
+    perTensor: recipe.perTensor,
+    precisions,
+    packed: packedValues(float, recipe.packedLayers),
+  });
   const keepsFloat = [...precisions.values()].includes('float32');
   verify(graph, keepsFloat ? 'typed' : 'quantized', opRules);
   const steps = await refinements(float, recipe);

@@ -7,6 +7,8 @@ export interface Recipe {
   readonly scheme: Scheme;
   /** Layers that differ from the scheme, by name. */
   readonly precisionOfLayer: ReadonlyMap<string, Precision>;
+  /** Layers whose weights take 4 bits, by name; `all` stands for every convolution and fully connected layer. */
+  readonly packedLayers: ReadonlySet<string>;
   /** How ranges are taken from the calibration data, unless a layer says otherwise. */
   readonly method: CalibrationMethod;
   /** Other methods for the results of some layers, by the layer's name. */
@@ -25,6 +27,7 @@ export interface Recipe {
 export const defaultRecipe: Recipe = {
   scheme: 'int8',
   precisionOfLayer: new Map(),
+  packedLayers: new Set(),
   method: 'mse',
   methodOfLayer: new Map(),
   perTensor: false,

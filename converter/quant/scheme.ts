@@ -5,6 +5,8 @@ import type { Range } from './choose-range.ts';
 
 /** Largest magnitude of a stored weight: TFLite's narrow range, so that -128 never occurs. */
 const weightLimit = 127;
+/** The same in 4 bits. */
+const packedLimit = 7;
 const biasLimit = 2 ** 31 - 1;
 /** A 64-bit bias that leaves room for products in the 48 bits that requantization takes. */
 const wideBiasLimit = 2 ** 46;
@@ -46,6 +48,36 @@ function alongAxis(shape: Shape, axis: number, visit: (index: number, slice: num
   for (let i = 0, total = elementCount(shape); i < total; i++) visit(i, Math.floor(i / inner) % size);
 }
 
+/** How far a weight may be from a step of a scale that it was stored with; float32 products are that exact. */
+const onStep = 1e-3;
+
+/**
+ * The scales, one for each slice along `axis`, with which weights were stored: the list among `candidates` under
+ * which every weight is a whole number of 8 bits.
+ */
+export function scalesOfStored(
+  weights: Value,
+  axis: number,
+  candidates: readonly (readonly number[])[],
+): readonly number[] | undefined {
+  const { shape } = weights.type;
+  const slices = shape[axis]!;
+  const source = weights.data as Float32Array;
+  const fits = (scales: readonly number[]) => {
+    let good = true;
+    alongAxis(shape, axis, (i, slice) => {
+      if (!good) return;
+      const steps = source[i]! / scales[scales.length === 1 ? 0 : slice]!;
+      good = Math.abs(steps - Math.round(steps)) < onStep && Math.abs(steps) < 128.5;
+    });
+    return good;
+  };
+  const found = candidates.find(
+    (scales) => (scales.length === 1 || scales.length === slices) && fits(scales),
+  );
+  return found && (found.length === 1 ? new Array<number>(slices).fill(found[0]!) : found);
+}
+
 /** Greatest magnitude in each slice along `axis`. */
 function magnitudes(weights: Value, axis: number): Float64Array {
   const result = new Float64Array(weights.type.shape[axis]!);
@@ -54,6 +86,14 @@ function magnitudes(weights: Value, axis: number): Float64Array {
     result[slice] = Math.max(result[slice]!, Math.abs(data[i]!));
   });
   return result;
+}
+
+export interface WeightOptions {
+  /** For 16-bit activations: a 64-bit bias. */
+  readonly wide?: boolean;
+  /** Scales to use instead of those that the weights suggest, one for each slice. */
+  readonly scales?: readonly number[];
+  readonly bits?: 4 | 8;
 }
 
 /** Weights and bias of one linear operator in integers. */
@@ -73,21 +113,22 @@ export function quantizeWeights(
   inputScale: number,
   axis: number,
   perChannel: boolean,
-  wide = false,
+  { wide = false, scales: given, bits = 8 }: WeightOptions = {},
 ): QuantizedWeights {
+  const limit = bits === 4 ? packedLimit : weightLimit;
   const ranges = magnitudes(weights, axis);
   const shared = ranges.reduce((a, b) => Math.max(a, b), 0);
   const offsets = bias.data as Float32Array;
   const each = Array.from(ranges, (range, slice) => {
-    const scale = (perChannel ? range : shared) / weightLimit;
+    const scale = (perChannel ? range : shared) / limit;
     return Math.max(scale, Math.abs(offsets[slice]!) / (inputScale * (wide ? wideBiasLimit : biasLimit)));
   });
   const largest = each.reduce((a, b) => Math.max(a, b), 0);
-  const scales = each.map((scale) => Math.fround(perChannel ? scale : largest) || 1);
+  const scales = given ?? each.map((scale) => Math.fround(perChannel ? scale : largest) || 1);
   const data = new Int8Array(weights.data!.length);
   const source = weights.data as Float32Array;
   alongAxis(weights.type.shape, axis, (i, slice) => {
-    data[i] = clamp(roundHalfAway(source[i]! / scales[slice]!), -weightLimit, weightLimit);
+    data[i] = clamp(roundHalfAway(source[i]! / scales[slice]!), given ? -128 : -limit, limit);
   });
   const biasScales = scales.map((scale) => Math.fround(inputScale * scale));
   const most = wide ? wideBiasLimit : biasLimit;
@@ -101,6 +142,7 @@ export function quantizeWeights(
     weights: {
       type: {
         dtype: 'int8',
+        ...(bits === 4 ? { bits } : {}),
         shape: weights.type.shape,
         quant: { scale: one(scales), zeroPoint: one(zeros), ...along(axis) },
       },

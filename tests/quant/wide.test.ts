@@ -99,7 +99,7 @@ function mixedGraph(): Graph {
 
 const wideLayers = (...names: string[]) => new Map(names.map((name) => [name, 'int16'] as const));
 
-/** All operators in 16 bits, and networks that mix both widths. */
+/** All operators in 16 bits, networks that mix both widths, and weights of 4 bits. */
 async function graphs(): Promise<Map<string, Graph>> {
   const whole = Object.entries(problems).map(async ([name, step]) => {
     return [name, await quantized(graphOf(step), { scheme: 'int16x8' })] as const;
@@ -111,11 +111,16 @@ async function graphs(): Promise<Map<string, Graph>> {
     },
   );
   const narrow = { scheme: 'int16x8', precisionOfLayer: new Map([['sum', 'int8' as const]]) } as const;
+  const packed = Object.entries(problems)
+    .filter(([name]) => /^(conv2d|fullyConnected)/.test(name))
+    .map(async ([name, step]) => {
+      return [`4 bits: ${name}`, await quantized(graphOf(step), { packedLayers: new Set(['all']) })] as const;
+    });
   const inverse = ['8 bits in sum', await quantized(mixedGraph(), narrow)] as const;
-  return new Map([...(await Promise.all([...whole, ...mixed])), inverse]);
+  return new Map([...(await Promise.all([...whole, ...mixed, ...packed])), inverse]);
 }
 
-describe('16-bit activations', () => {
+describe('16-bit activations and 4-bit weights', () => {
   it.skipIf(!python)('give the bytes of LiteRT (needs the oracles)', async () => {
     const all = [...(await graphs())];
     const jobs = all.map(([, graph]) => ({ model: writeTflite(graph), inputs: [storedInput(graph, 31)] }));

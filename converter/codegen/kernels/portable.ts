@@ -29,6 +29,8 @@ export const portableKernels: KernelTable = new Map<string, KernelForm>([
   ['mean_s8', form('tml_mean.h', 'tml_mean_s8')],
   ['mean_f32', form('tml_mean.h', 'tml_mean_f32')],
   ['softmax_s8', byElement('tml_softmax.h', 'tml_softmax_s8')],
+  ['conv2d_s4', byPixel('tml_packed.h', 'tml_conv2d_s8')],
+  ['fully_connected_s4', byPixel('tml_packed.h', 'tml_fully_connected_s8')],
   ['conv2d_s16', byPixel('tml_wide.h', 'tml_conv2d_s16')],
   ['depthwise_conv2d_s16', byPixel('tml_wide.h', 'tml_conv2d_s16')],
   ['fully_connected_s16', byPixel('tml_wide.h', 'tml_fully_connected_s16')],

@@ -19,6 +19,7 @@ import { orderNodes } from './graph/order-nodes.ts';
 import { Scope } from './graph/scope.ts';
 import { type GraphBuilder, NodeBuilder } from './lower/builder.ts';
 import { lowerings } from './lower/index.ts';
+import { runtimeOperators } from './lower/quantized.ts';
 import { refusals } from './lower/refusals.ts';
 import type { ReadExternal } from './tensor/external-data.ts';
 import { readTensor } from './tensor/read-tensor.ts';
@@ -28,6 +29,8 @@ const refusedValue = Symbol('refused');
 type Known = Value | typeof refusedValue;
 
 const standardDomain = '';
+/** ONNX Runtime's own operators. */
+const runtimeDomain = 'com.microsoft';
 
 /** Walks over ordered nodes, folding those of constants and lowering the others; collects refusals. */
 export class NodeImporter {
@@ -98,12 +101,13 @@ export class NodeImporter {
   }
 
   private tryNode(node: FlatNode): readonly FlatNode[] {
-    if (node.domain !== standardDomain || !isKnownOperator(node.op)) {
+    const ofRuntime = node.domain === runtimeDomain && runtimeOperators.has(node.op);
+    if (!ofRuntime && (node.domain !== standardDomain || !isKnownOperator(node.op))) {
       const refusal = node.domain === standardDomain ? refusals.get(node.op) : undefined;
       this.refuse(node, refusal?.why, refusal?.hint);
       return [];
     }
-    if (node.opset < oldestOpset) throw opsetNotSupported(node.opset, oldestOpset, newestOpset);
+    if (!ofRuntime && node.opset < oldestOpset) throw opsetNotSupported(node.opset, oldestOpset, newestOpset);
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.value(name)));
     if (node.inputs.some((name, i) => name !== '' && inputs[i] === undefined)) {
       this.forget(node);
@@ -135,8 +139,14 @@ export class NodeImporter {
       this.budget,
     );
     if (!results) return undefined;
+    if (node.op === 'DequantizeLinear') this.noteScales(inputs[1]);
     attrs.finish();
     return results.map((result, i) => this.constant(node, i, result));
+  }
+
+  private noteScales(scales: Value | undefined): void {
+    const list = Array.from((scales?.data ?? []) as ArrayLike<number>, Math.fround);
+    this.builder.storedScales.push(list);
   }
 
   private constant(node: FlatNode, position: number, { dtype, shape, data }: Folded): Value {
@@ -157,7 +167,8 @@ export class NodeImporter {
     const attrs = new AttributeReader(node.attributes, this.readExternal);
     const wanted = node.outputs.map((name) => name !== '');
     const build = new NodeBuilder(this.builder, node.origin, node.outputs.find(Boolean) ?? node.origin);
-    const results = lowering.lower({ op: node.op, opset: node.opset, attrs, inputs, wanted }, build);
+    const opset = node.domain === runtimeDomain ? newestOpset : node.opset;
+    const results = lowering.lower({ op: node.op, opset, attrs, inputs, wanted }, build);
     attrs.finish();
     return results;
   }

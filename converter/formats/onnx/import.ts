@@ -107,9 +107,10 @@ function importModel(model: ModelWithGraph, options: ImportOnnxOptions): Importe
   importer.run(ordered);
   if (importer.refused.length > 0) throw unsupportedOperators(importer.refused, ordered.length);
   const outputs = wanted.map((name) => outputPort(name, importer.value(name)!, inputPorts, builder));
-  const { nodes, values } = builder;
+  const { nodes, values, storedScales } = builder;
   const name = model.graph.name || 'model';
-  return { graph: pruneUnused({ name, nodes, values, inputs: inputPorts, outputs }), notes };
+  const scales = storedScales.length > 0 ? { storedScales } : {};
+  return { graph: pruneUnused({ name, nodes, values, inputs: inputPorts, outputs, ...scales }), notes };
 }
 
 /**

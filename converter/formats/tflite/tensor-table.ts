@@ -1,4 +1,5 @@
 import { Names } from '../../ir/names.ts';
+import { unpackNibbles } from '../../ir/nibbles.ts';
 import { elementCount, fromBytes } from '../../ir/tensor.ts';
 import type { DType, Quantization, TensorData, TensorType, Value } from '../../ir/types.ts';
 import type { Model, SubGraph, Tensor } from './container/verify.ts';
@@ -105,7 +106,9 @@ export class TensorTable {
     const shape = Array.from(tensor.shape);
     this.refuseUnusual(tensor, index);
     const quant = quantizationOf(tensor);
-    return { dtype: this.dtype(tensor, index), shape, ...(quant ? { quant } : {}) };
+    const isPacked = tensorTypes[tensor.type] === 'int4';
+    const bits = isPacked ? { bits: 4 as const } : {};
+    return { dtype: this.dtype(tensor, index), shape, ...(quant ? { quant } : {}), ...bits };
   }
 
   private cached(key: string, make: () => Value): Value {
@@ -129,13 +132,29 @@ export class TensorTable {
   private data(index: number, type: TensorType): TensorData {
     const bytes = this.bytes(index);
     this.spend(bytes.length, index);
+    if (type.bits === 4) return this.packedData(bytes, type, index);
     const isHalf = tensorTypes[this.subgraph.tensors[index]!.type] === 'float16';
     return isHalf ? float16ToFloat32(bytes) : fromBytes(type.dtype, bytes);
+  }
+
+  /** Two weights in a byte; verification knows only types of whole bytes. */
+  private packedData(bytes: Uint8Array, type: TensorType, index: number): TensorData {
+    const count = elementCount(type.shape);
+    if (bytes.length !== Math.ceil(count / 2)) {
+      throw damagedTflite(
+        this.file,
+        this.path(index),
+        `has ${bytes.length} bytes for ${count} elements of 4 bits`,
+      );
+    }
+    this.spend(count, index);
+    return unpackNibbles(bytes, count);
   }
 
   private dtype(tensor: Tensor, index: number): DType {
     const name = tensorTypes[tensor.type]!;
     if (name === 'float16' && this.isConstant(index)) return 'float32';
+    if (name === 'int4' && this.isConstant(index)) return 'int8';
     if (directTypes.includes(name)) return name as DType;
     const hint = 'export the model with float32 or int8 tensors';
     throw unsupportedTflite(this.file, this.path(index), `is ${name}, which is not supported`, hint);

@@ -1,8 +1,9 @@
 import { TinymlError } from '../../../common/tinyml-error.ts';
 import { tensorOf } from '../../ir/graph.ts';
 import { Names } from '../../ir/names.ts';
+import { packNibbles } from '../../ir/nibbles.ts';
 import { bytesOf } from '../../ir/tensor.ts';
-import type { Graph, Node, TensorType, Value } from '../../ir/types.ts';
+import type { Graph, Node, TensorData, TensorType, Value } from '../../ir/types.ts';
 import { opOf } from '../../ops/index.ts';
 import type { TfliteOperator, TfliteOptions, TfliteWrite } from '../../ops/tflite/form.ts';
 import { readFlatbuffer } from './container/read.ts';
@@ -38,6 +39,11 @@ function optionFields(builtin: string, options: TfliteOptions | undefined): Deco
     typeof value === 'object' ? Int32Array.from(value) : value;
   const fields = Object.entries(options ?? {}).map(([name, value]) => [name, stored(value)] as const);
   return { table, value: Object.fromEntries(fields) };
+}
+
+/** Bytes as the file holds them: two weights of 4 bits in one. */
+function storedBytes({ bits }: TensorType, data: TensorData): Uint8Array {
+  return bits === 4 ? packNibbles(data as Int8Array) : bytesOf(data);
 }
 
 /** The tables of a file under construction. */
@@ -83,8 +89,8 @@ class ModelWriter {
     const quantization = quantizationFields(value);
     const index = this.tensors.push({
       shape: Int32Array.from(value.type.shape),
-      type: tensorTypes.indexOf(value.type.dtype),
-      buffer: value.data ? this.buffers.push({ data: bytesOf(value.data) }) - 1 : 0,
+      type: tensorTypes.indexOf(value.type.bits === 4 ? 'int4' : value.type.dtype),
+      buffer: value.data ? this.buffers.push({ data: storedBytes(value.type, value.data) }) - 1 : 0,
       name: this.tensorName(value.name),
       ...(quantization ? { quantization } : {}),
     });

@@ -1,3 +1,4 @@
+import { packNibbles } from '../../ir/nibbles.ts';
 import type { TensorData, TensorType } from '../../ir/types.ts';
 import type { Activation, OpCall } from '../define-op.ts';
 import { dtypeNotSupported, quantizationNotSupported } from '../errors.ts';
@@ -154,4 +155,12 @@ export function accumulationCall(
       constant('shift', shift),
     ],
   };
+}
+
+/** The call with two weights in a byte, of the kernel that takes them so, where the weights have 4 bits. */
+export function packedCall(call: OpCall<unknown>, plain: KernelCall): KernelCall {
+  if (call.inputs[1]!.bits !== 4) return plain;
+  const packed = packNibbles(call.constants[1] as Int8Array);
+  const args = plain.args.map((arg, i) => (i === 1 ? { name: 'weights', data: packed } : arg));
+  return { ...plain, kernel: plain.kernel.replace(/_s8$/, '_s4'), args };
 }

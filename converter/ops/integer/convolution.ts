@@ -1,6 +1,6 @@
 import type { Conv2dAttributes } from '../conv2d.ts';
 import type { IntegerKernel, OpCall } from '../define-op.ts';
-import { accumulation, accumulationCall, finisher, scalePerChannel } from './accumulation.ts';
+import { accumulation, accumulationCall, finisher, packedCall, scalePerChannel } from './accumulation.ts';
 import type { KernelCall, KernelParams } from './kernel-call.ts';
 import { multiplyRows } from './multiply-rows.ts';
 import { isWide } from './quantized.ts';
@@ -193,8 +193,11 @@ export function conv2dCalls(call: OpCall<Conv2dAttributes>): KernelCall[] {
   const taps = layer.weights.length / layer.bias.length;
   const fold = withoutBorder(call);
   return [
-    accumulationCall('convolution', 'conv2d_s8', layer, convolutionWindow(call), fold, (i) =>
-      Math.floor(i / taps),
+    packedCall(
+      call,
+      accumulationCall('convolution', 'conv2d_s8', layer, convolutionWindow(call), fold, (i) =>
+        Math.floor(i / taps),
+      ),
     ),
   ];
 }

@@ -7,6 +7,7 @@ import {
   accumulation,
   accumulationCall,
   finisher,
+  packedCall,
   type Scales,
   scalePerChannel,
 } from './accumulation.ts';
@@ -81,8 +82,11 @@ export function fullyConnectedCalls(call: OpCall<FullyConnectedAttributes>): Ker
     return [wideAccumulationCall('fully_connected_s16', wideFullyConnectedAccumulation(call), params)];
   const layer = fullyConnectedAccumulation(call);
   return [
-    accumulationCall('fully connected', 'fully_connected_s8', layer, params, true, (i) =>
-      Math.floor(i / depth),
+    packedCall(
+      call,
+      accumulationCall('fully connected', 'fully_connected_s8', layer, params, true, (i) =>
+        Math.floor(i / depth),
+      ),
     ),
   ];
 }

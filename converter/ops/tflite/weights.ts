@@ -56,3 +56,8 @@ export function readWeights(
   }
   return [weights, bias];
 }
+
+/** The operator version that takes weights of 4 bits. */
+export function packedVersion(weights: Value, version: number, packed: number): number {
+  return weights.type.bits === 4 ? Math.max(version, packed) : version;
+}

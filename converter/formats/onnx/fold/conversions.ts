@@ -85,3 +85,38 @@ export const foldDequantizeLinear: Folder = (node, budget) => {
   }
   return [folded('float32', x.type.shape, data)];
 };
+
+const storedRanges: Readonly<Record<string, readonly [number, number]>> = {
+  int8: [-128, 127],
+  uint8: [0, 255],
+  int16: [-32_768, 32_767],
+};
+
+/** To the nearest integer, halves to even, as QuantizeLinear is defined. */
+function roundHalfEven(x: number): number {
+  const rounded = Math.round(x);
+  return Math.abs(x - Math.trunc(x)) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+/** saturate(round(x / scale) + zero point) of constant weights, per tensor or along one axis. */
+export const foldQuantizeLinear: Folder = (node, budget) => {
+  const x = required(node, 0);
+  const scale = numbers(required(node, 1));
+  const zeros = node.inputs[2] ? numbers(node.inputs[2]) : [0];
+  const dtype = node.inputs[2]?.type.dtype ?? 'uint8';
+  const range = storedRanges[dtype];
+  const axis = canonicalAxis('QuantizeLinear', node.attrs.int('axis', 1), x.type.shape.length + 1);
+  if (node.attrs.int('block_size', 0) !== 0) throw notConvertible('it quantizes in blocks');
+  if (!range) throw notConvertible(`it stores ${dtype}`);
+  for (const name of ['output_dtype', 'saturate', 'precision']) node.attrs.ignore(name);
+  const at = parameterIndex(x, scale.length, axis);
+  const data = budget.allocate(dtype, x.type.shape);
+  const elements: Elements = data;
+  for (let i = 0; i < elements.length; i++) {
+    const slice = at(i);
+    const zero = zeros[zeros.length === 1 ? 0 : slice] ?? 0;
+    const steps = roundHalfEven(Math.fround(Number(x.data[i]) / scale[slice]!)) + zero;
+    elements[i] = Math.max(range[0], Math.min(range[1], steps));
+  }
+  return [folded(dtype, x.type.shape, data)];
+};

@@ -1,4 +1,4 @@
-import { foldCast, foldCastLike, foldDequantizeLinear } from './conversions.ts';
+import { foldCast, foldCastLike, foldDequantizeLinear, foldQuantizeLinear } from './conversions.ts';
 import { binaryNames, foldBinary, foldUnary, foldWhere, unaryNames } from './elementwise.ts';
 import { type Folder, required } from './folder.ts';
 import { foldConstant, foldConstantOfShape, foldRange } from './generators.ts';
@@ -33,6 +33,7 @@ export const folders: ReadonlyMap<string, Folder> = new Map<string, Folder>([
   ['Constant', foldConstant],
   ['ConstantOfShape', foldConstantOfShape],
   ['DequantizeLinear', foldDequantizeLinear],
+  ['QuantizeLinear', foldQuantizeLinear],
   ['Expand', foldExpand],
   ['Flatten', foldFlatten],
   ['Gather', foldGather],

@@ -21,6 +21,8 @@ export class GraphBuilder {
   private readonly registered = new Map<Value, Value>();
   private readonly derivedOf = new Map<Value, Map<string, Value>>();
   private derivedBytes = 0;
+  /** Scales of stored weights, in the order of the file. */
+  readonly storedScales: (readonly number[])[] = [];
 
   /** An input of the graph. */
   input(value: Value): Value {
@@ -114,6 +116,11 @@ export class NodeBuilder {
 
   emit(op: string, inputs: readonly Value[], attrs: Attributes, suffix = ''): Value {
     return this.graph.add(op, inputs, attrs, this.origin, `${this.base.slice(0, 200)}${suffix}`);
+  }
+
+  /** Remembers the scales of stored weights whose real values are used. */
+  noteScales(scales: readonly number[]): void {
+    this.graph.storedScales.push(scales.map(Math.fround));
   }
 
   /** A constant computed from another; `key` tells what was done to it. */

@@ -11,6 +11,7 @@ import { matMul } from './mat-mul.ts';
 import { pad } from './pad.ts';
 import { passThrough } from './pass-through.ts';
 import { averagePool, maxPool } from './pool.ts';
+import { quantized } from './quantized.ts';
 import { reductions } from './reduce.ts';
 import { reshapes } from './reshape.ts';
 import { slices } from './slice.ts';
@@ -33,6 +34,7 @@ const all: readonly Lowering[] = [
   maxPool,
   pad,
   ...passThrough,
+  ...quantized,
   ...reductions,
   ...reshapes,
   ...slices,

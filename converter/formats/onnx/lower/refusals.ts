@@ -23,11 +23,7 @@ const pick: Refusal = {
 };
 
 export const refusals: ReadonlyMap<string, Refusal> = new Map<string, Refusal>([
-  ['QuantizeLinear', quantized],
-  ['DequantizeLinear', quantized],
   ['DynamicQuantizeLinear', quantized],
-  ['QLinearConv', quantized],
-  ['QLinearMatMul', quantized],
   ['ConvInteger', quantized],
   ['MatMulInteger', quantized],
   ['ArgMax', pick],

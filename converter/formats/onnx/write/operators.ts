@@ -71,6 +71,18 @@ const softmax: OnnxOperator = ({ attrs, build, inputs, node }) => {
   return build.node('Softmax', node.origin, [scaled], { axis: -1 });
 };
 
+/** A value stored in 8 bits and read back: what a pair of QuantizeLinear and DequantizeLinear marks. */
+const fakeQuantize: OnnxOperator = ({ attrs, build, inputs, node }) => {
+  const scale = Float32Array.of(attrs['scale'] as number);
+  const zero = Int8Array.of(attrs['zeroPoint'] as number);
+  const parameters = [
+    build.constant(`${node.origin}/scale`, 'float32', [], scale),
+    build.constant(`${node.origin}/zero_point`, 'int8', [], zero),
+  ];
+  const stored = build.node('QuantizeLinear', `${node.origin}/quantize`, [inputs[0]!, ...parameters]);
+  return build.node('DequantizeLinear', `${node.origin}/dequantize`, [stored, ...parameters]);
+};
+
 /** A clamp to constants, which is how ONNX has what TFLite fuses. */
 export function clip(
   build: OnnxGraphBuilder,
@@ -117,6 +129,7 @@ export const operators: ReadonlyMap<string, OnnxOperator> = new Map([
   ['div', direct('Div')],
   ['elu', direct('Elu')],
   ['exp', direct('Exp')],
+  ['fakeQuantize', fakeQuantize],
   ['fullyConnected', fullyConnected],
   ['hardSwish', direct('HardSwish')],
   ['leakyRelu', direct('LeakyRelu', ({ attrs }) => ({ alpha: { float: attrs['alpha'] as number } }))],

@@ -6,7 +6,7 @@ import {
   sameShape,
   transposeData,
 } from '../../../ir/tensor.ts';
-import type { Graph, Node, Port, TensorType, Value } from '../../../ir/types.ts';
+import type { Graph, Node, Port, Quantization, TensorData, TensorType, Value } from '../../../ir/types.ts';
 import { opOf } from '../../../ops/index.ts';
 import { notWritable } from '../errors.ts';
 import { identityAxes, type OnnxGraphBuilder, type Stored } from './graph-builder.ts';
@@ -160,7 +160,23 @@ export class NodeWriter {
     if (!value.data) throw notWritable(value.name, 'computed weights');
     const data = isIdentityPermutation(axes) ? value.data : transposeData(value.data, shape, axes);
     const moved = axes.map((axis) => shape[axis]!);
-    return this.build.constant(value.name, dtype, moved, data);
+    const name = this.build.constant(value.name, dtype, moved, data);
+    return value.type.quant ? this.dequantized(name, value.type.quant, axes) : name;
+  }
+
+  /** Stored weights as real numbers; the scales of channels follow their axis. */
+  private dequantized(
+    stored: string,
+    { scale, zeroPoint, axis }: Quantization,
+    axes: readonly number[],
+  ): string {
+    const shape = axis === undefined ? [] : [scale.length];
+    const parameters = [
+      this.build.constant(`${stored}/scale`, 'float32', shape, Float32Array.from(scale)),
+      this.build.constant(`${stored}/zero_point`, 'int8', shape, Int8Array.from(zeroPoint)),
+    ];
+    const attributes = axis === undefined ? {} : { axis: axes.indexOf(axis) };
+    return this.build.node('DequantizeLinear', `${stored}/dequantize`, [stored, ...parameters], attributes);
   }
 
   private activated(node: Node, result: Stored): Stored {
@@ -179,8 +195,8 @@ export class NodeWriter {
 }
 
 /** Weights [O,K] with column j taken from column order[j]. */
-function withColumns(weights: Value, order: Int32Array): Float32Array {
+function withColumns(weights: Value, order: Int32Array): TensorData {
   const depth = order.length;
-  const source = weights.data as Float32Array;
+  const source = weights.data as Float32Array | Int8Array;
   return source.map((_, i) => source[i - (i % depth) + order[i % depth]!]!);
 }
