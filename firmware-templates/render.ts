@@ -83,6 +83,16 @@ const TEMPLATES = {
     'port/esp/tml_esp.h',
     'port/esp32c3/tml_esp32c3.c',
   ],
+  esp32: [
+    ...COMMON_TEMPLATES,
+    'port/freestanding/string.h',
+    'port/xtensa/tml_xtensa.c',
+    'port/xtensa/tml_xtensa.h',
+    'port/xtensa/tml_xtensa_helpers.c',
+    'port/esp/tml_esp.c',
+    'port/esp/tml_esp.h',
+    'port/esp32/tml_esp32.c',
+  ],
 } as const satisfies Partial<Record<BoardFacts['family'], readonly string[]>>;
 
 const SAMPLING_TEMPLATES = ['sample/tml_no_model.c', 'sample/tml_sample.c', 'sample/tml_sample.h'] as const;
