@@ -1,10 +1,10 @@
 import { noPort } from './errors.ts';
 import type { EspImageOptions } from './esp-image.ts';
-import { cmakeLists, makefile, objectOf } from './render/build-files.ts';
+import { type BuildParts, cmakeLists, makefile, objectOf } from './render/build-files.ts';
 import { configHeader, type Define, plainText } from './render/config-header.ts';
 import { espDefines } from './render/esp-config.ts';
 import { espLinkerScript } from './render/esp-linker-script.ts';
-import { constantsPlace, espImageOptions } from './render/esp-plan.ts';
+import { constantsPlace, espImageOptions, esptoolCommand } from './render/esp-plan.ts';
 import type { BoardFacts, EspFacts, ModelFacts, SourceFile } from './render/facts.ts';
 import { arenaSection, linkerScript } from './render/linker-script.ts';
 import { rv32VirtDefines } from './render/rv32-virt-config.ts';
@@ -82,6 +82,16 @@ const TEMPLATES = {
     'port/esp/tml_esp.c',
     'port/esp/tml_esp.h',
     'port/esp32c3/tml_esp32c3.c',
+  ],
+  esp32: [
+    ...COMMON_TEMPLATES,
+    'port/freestanding/string.h',
+    'port/xtensa/tml_xtensa.c',
+    'port/xtensa/tml_xtensa.h',
+    'port/xtensa/tml_xtensa_helpers.c',
+    'port/esp/tml_esp.c',
+    'port/esp/tml_esp.h',
+    'port/esp32/tml_esp32.c',
   ],
 } as const satisfies Partial<Record<BoardFacts['family'], readonly string[]>>;
 
@@ -172,7 +182,15 @@ export function renderFirmware(request: FirmwareRequest): FirmwarePlan {
     '-T',
     'firmware.ld',
   ];
-  const parts = { units, includes, flagsOf, linkFlags, banner: plainText(request.banner), prefix };
+  const parts = {
+    units,
+    includes,
+    flagsOf,
+    linkFlags,
+    banner: plainText(request.banner),
+    prefix,
+    ...imageCommands(request, prefix),
+  };
   return {
     files: [
       ...sources,
@@ -204,18 +222,36 @@ function linkerScriptFor({ board, stackBytes, model }: FirmwareRequest): string 
 function imagesFor(board: BoardFacts, prefix: string): Pick<FirmwarePlan, 'images' | 'espImage'> {
   if (!isEsp(board))
     return { images: [imageRun(prefix, 'binary', 'firmware.bin'), imageRun(prefix, 'ihex', 'firmware.hex')] };
-  const { imageOffset } = board.boot;
-  const place = ['-I', 'binary', '-O', 'ihex', '--change-addresses', String(imageOffset)];
+  const args = [...hexOfImage(board.boot.imageOffset)];
+  const hex = { tool: `${prefix}objcopy`, args, output: 'firmware.hex', environment: ENVIRONMENT };
+  return { espImage: espImageOptions(board), images: [hex] };
+}
+
+/** Arguments of objcopy for an image that is to be at an offset in flash. */
+const hexOfImage = (offset: number) =>
+  [
+    '-I',
+    'binary',
+    '-O',
+    'ihex',
+    '--change-addresses',
+    String(offset),
+    'firmware.bin',
+    'firmware.hex',
+  ] as const;
+
+/** The commands that make the images for those who go on without tinyml. */
+function imageCommands(request: FirmwareRequest, prefix: string): Pick<BuildParts, 'bin' | 'hex'> {
+  const { board } = request;
+  const objcopy = `${prefix}objcopy`;
+  if (!isEsp(board))
+    return {
+      bin: [objcopy, '-O', 'binary', 'firmware.elf', 'firmware.bin'],
+      hex: [objcopy, '-O', 'ihex', 'firmware.elf', 'firmware.hex'],
+    };
   return {
-    espImage: espImageOptions(board),
-    images: [
-      {
-        tool: `${prefix}objcopy`,
-        args: [...place, 'firmware.bin', 'firmware.hex'],
-        output: 'firmware.hex',
-        environment: ENVIRONMENT,
-      },
-    ],
+    bin: esptoolCommand(board, constantsPlace(board, request.model, request.stackBytes)),
+    hex: [objcopy, ...hexOfImage(board.boot.imageOffset)],
   };
 }
 

@@ -1,5 +1,5 @@
 import { BodyReader } from './body-reader.ts';
-import { CRASH, CRASH_RISCV } from './frames.ts';
+import { CRASH, CRASH_RISCV, CRASH_XTENSA } from './frames.ts';
 
 export interface Crash {
   /** By name, in the order of the frame. */
@@ -89,16 +89,49 @@ const riscV: CrashForm = {
   },
 };
 
-/** What registers of a Cortex-M or a RISC-V core mean that were found in a text, by their names in lower case. */
+/** Xtensa ISA Reference Manual, table of exception causes. */
+const EXCCAUSES = new Map([
+  [0, 'illegal instruction'],
+  [1, 'system call'],
+  [2, 'instruction fetched from where no code may be'],
+  [3, 'read or write that the memory does not allow'],
+  [6, 'division by zero'],
+  [8, 'privileged instruction'],
+  [9, 'misaligned read or write'],
+  [14, 'instruction fetched from where there is no memory'],
+  [15, 'read or write where there is no memory'],
+  [20, 'instruction fetched from where no code may be'],
+  [28, 'read from where no memory may be read'],
+  [29, 'write to where no memory may be written'],
+]);
+/** Codes for which excvaddr holds the address. */
+const EXCCAUSES_WITH_ADDRESS = new Set([2, 3, 9, 14, 15, 20, 28, 29]);
+
+const xtensa: CrashForm = {
+  lines: [
+    ['pc', 'a0', 'ps', 'sp'],
+    ['exccause', 'excvaddr'],
+    ['a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'a8'],
+  ],
+  causesOf(register) {
+    const code = register('exccause');
+    const cause = EXCCAUSES.get(code) ?? `exception with cause ${hex(code)}`;
+    return EXCCAUSES_WITH_ADDRESS.has(code) ? [cause, `at address ${hex(register('excvaddr'))}`] : [cause];
+  },
+};
+
+/** What registers of a Cortex-M, a RISC-V or an Xtensa core mean that were found in a text, by their names in lower case. */
 export function causesIn(registers: ReadonlyMap<string, number>): string[] {
   const register = (name: string) => registers.get(name) ?? 0;
   if (registers.has('mcause')) return riscV.causesOf(register);
+  if (registers.has('exccause')) return xtensa.causesOf(register);
   return registers.has('cfsr') || registers.has('hfsr') ? cortexM.causesOf(register) : [];
 }
 
 const FORMS: ReadonlyMap<number, CrashForm> = new Map([
   [CRASH, cortexM],
   [CRASH_RISCV, riscV],
+  [CRASH_XTENSA, xtensa],
 ]);
 
 /** Whether a frame of this type tells of a crash. */

@@ -24,6 +24,7 @@ export const READY = 0xf1;
 export const CRASH_RISCV = 0xf2;
 export const SAMPLES = 0xf3;
 export const SAMPLES_END = 0xf4;
+export const CRASH_XTENSA = 0xf5;
 export const REFUSED = 0xff;
 
 const HEAD_BYTES = 2;

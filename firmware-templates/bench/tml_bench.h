@@ -6,9 +6,12 @@
 #include "tml_port.h"
 
 /* A crash frame and its registers: pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0 of a RISC-V core,
+ * pc a0 ps sp exccause excvaddr a2 a3 a4 a5 a6 a7 a8 of an Xtensa core,
  * pc lr psr sp cfsr hfsr mmfar bfar r0 r1 r2 r3 r12 of a Cortex-M. */
 #ifdef __riscv
 #define TML_CRASH_FRAME 0xF2
+#elif defined(__XTENSA__)
+#define TML_CRASH_FRAME 0xF5
 #else
 #define TML_CRASH_FRAME 0xF0
 #endif

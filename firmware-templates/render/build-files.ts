@@ -6,6 +6,9 @@ export interface BuildParts {
   readonly banner: string;
   /** What the names of the compiler and its companions begin with. */
   readonly prefix: string;
+  /** Programs and arguments that make firmware.bin and firmware.hex of firmware.elf. */
+  readonly bin: readonly string[];
+  readonly hex: readonly string[];
 }
 
 /** Groups of sources that share their flags, in order of first appearance. */
@@ -21,6 +24,9 @@ function groups(parts: BuildParts): { flags: string; paths: string[] }[] {
 /** Where a source's object file goes. */
 export const objectOf = (path: string) => `build/${path.replaceAll('/', '-').replace(/\.c$/, '.o')}`;
 
+/** A command of a Makefile, whose user may have the tools under another name. */
+const crossed = (command: readonly string[], prefix: string) => command.join(' ').replace(prefix, '$(CROSS)');
+
 /** The same build as a Makefile, for those who go on without tinyml: `make` gives firmware.elf, .bin and .hex. */
 export function makefile(parts: BuildParts): string {
   const objects = parts.units.map(objectOf);
@@ -35,10 +41,10 @@ OBJECTS = ${objects.join(' \\\n\t')}
 all: firmware.bin firmware.hex
 
 firmware.bin: firmware.elf
-	$(CROSS)objcopy -O binary $< $@
+	${crossed(parts.bin, parts.prefix)}
 
-firmware.hex: firmware.elf
-	$(CROSS)objcopy -O ihex $< $@
+firmware.hex: firmware.bin
+	${crossed(parts.hex, parts.prefix)}
 
 firmware.elf: $(OBJECTS) firmware.ld
 	$(CROSS)gcc ${parts.linkFlags.join(' ')} $(OBJECTS) -lgcc -o $@
@@ -82,7 +88,7 @@ target_link_options(firmware.elf PRIVATE ${parts.linkFlags.map(fromSourceFolder)
 target_link_libraries(firmware.elf PRIVATE gcc)
 set_target_properties(firmware.elf PROPERTIES LINK_DEPENDS \${CMAKE_SOURCE_DIR}/firmware.ld)
 add_custom_command(TARGET firmware.elf POST_BUILD
-  COMMAND ${parts.prefix}objcopy -O binary firmware.elf firmware.bin
-  COMMAND ${parts.prefix}objcopy -O ihex firmware.elf firmware.hex)
+  COMMAND ${parts.bin.join(' ')}
+  COMMAND ${parts.hex.join(' ')})
 `;
 }

@@ -102,7 +102,7 @@ ${arenas.sections}  .bss (NOLOAD) : ALIGN(16) {
   } > RAM
 ${arenas.total}
 ${constants === 'flash' ? mapped(board) : unmapped}
-  tml_loaded_bytes = SIZEOF(.shadow) + SIZEOF(.rodata);
+  tml_loaded_bytes = ${board.iram.shared ? 'SIZEOF(.shadow) + ' : ''}SIZEOF(.rodata);
   tml_flash_start = 0;
   tml_flash_end = SIZEOF(.text) + SIZEOF(.rodata) + SIZEOF(.data)${constants === 'flash' ? ' + SIZEOF(.mapped)' : ''};
 

@@ -23,3 +23,13 @@ export function espImageOptions(board: EspFacts): EspImageOptions {
     mappedFlash: board.mappedFlash,
   };
 }
+
+/** Espressif's own way from firmware.elf to the same image. */
+export function esptoolCommand(board: EspFacts, constants: ConstantsPlace): string[] {
+  const { flashMode, flashFrequency, flashBytes } = espImageOptions(board);
+  const header = ['--flash-mode', flashMode, '--flash-freq', flashFrequency];
+  const size = ['--flash-size', `${flashBytes / (1024 * 1024)}MB`];
+  const hidden = constants === 'flash' ? ['--ram-only-header'] : [];
+  const files = ['-o', 'firmware.bin', 'firmware.elf'];
+  return ['esptool', '--chip', board.family, 'elf2image', ...header, ...size, ...hidden, ...files];
+}

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { isEsp, loadBoard } from '../../boards/load.ts';
+import { esp32Processor } from '../../device/virtual/esp-cpu/esp32.ts';
 import { esp32c3Processor } from '../../device/virtual/esp-cpu/esp32c3.ts';
 import { BenchClient } from './bench-client.ts';
 
@@ -21,7 +22,7 @@ const EMULATORS = {
 } as const;
 
 /** Boards that run inside this process. */
-const PROCESSORS = { 'virtual-esp32c3': esp32c3Processor } as const;
+const PROCESSORS = { 'virtual-esp32c3': esp32c3Processor, 'virtual-esp32': esp32Processor } as const;
 
 export type Emulated = keyof typeof EMULATORS | keyof typeof PROCESSORS;
 

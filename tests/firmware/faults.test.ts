@@ -10,6 +10,7 @@ import { boot, type Emulated } from './emulator.ts';
 const FORMS = {
   'virtual-stm32f405': [0xf0, 'pc lr psr sp cfsr hfsr mmfar bfar r0 r1 r2 r3 r12'.split(' ')],
   'virtual-rv32imc': [0xf2, 'pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0'.split(' ')],
+  'virtual-esp32': [0xf5, 'pc a0 ps sp exccause excvaddr a2 a3 a4 a5 a6 a7 a8'.split(' ')],
   'virtual-esp32c3': [0xf2, 'pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0'.split(' ')],
 } as const satisfies Record<Emulated, unknown>;
 
@@ -145,3 +146,38 @@ describe.skipIf(!hasRiscV)('a trap on the ESP32-C3 (skipped without compiler)', 
     expect(at).toMatch(/^deep/);
   });
 });
+
+describe.skipIf(spawnSync('xtensa-lx106-elf-gcc', ['--version']).error)(
+  'an exception on the ESP32 (skipped without compiler)',
+  () => {
+    const exception = (fault: string) => crash(fault, 'virtual-esp32');
+    const asm = (text: string) => `__asm__ volatile("${text}" ::: "a2", "a3", "memory")`;
+
+    it.each([
+      [
+        'a read from nowhere',
+        asm('movi a3, 0x70000000; l32i a2, a3, 4'),
+        { exccause: 15, excvaddr: 0x70000004 },
+      ],
+      ['a write through a null pointer', asm('movi a3, 0; s32i a2, a3, 0'), { exccause: 15, excvaddr: 0 }],
+      [
+        'a misaligned read',
+        asm('movi a3, 0x3ffb0002; l32i a2, a3, 0'),
+        { exccause: 9, excvaddr: 0x3ffb0002 },
+      ],
+      ['a read of a byte of instructions', asm('movi a3, invoke; l8ui a2, a3, 0'), { exccause: 3 }],
+      ['an illegal instruction', asm('ill'), { exccause: 0 }],
+      ['a division by zero', asm('movi a3, 0; .byte 0x30, 0x22, 0xC2'), { exccause: 6 }],
+      ['a jump to nowhere', '((void (*)(void))0x60000000)()', { exccause: 14, pc: 0x60000000 }],
+      ['a read of flash that is not mapped', asm('movi a3, 0x3f400000; l32i a2, a3, 0'), { exccause: 15 }],
+    ])('tells %s', async (_, fault, expected) => {
+      expect((await exception(fault)).registers).toMatchObject(expected);
+    });
+
+    it('notices a stack that runs far over, and still answers', async () => {
+      const { registers, at } = await exception(`(void)deep(1000)\n${RECURSION}`);
+      expect(registers['exccause']).toBe(15);
+      expect(at).toMatch(/^deep/);
+    });
+  },
+);

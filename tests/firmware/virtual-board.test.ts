@@ -40,6 +40,12 @@ const EMULATIONS: readonly Emulation[] = [
     tickHz: 160_000_000,
     present: installed('riscv64-unknown-elf-gcc'),
   },
+  {
+    id: 'virtual-esp32',
+    clockHz: 240_000_000,
+    tickHz: 240_000_000,
+    present: installed('xtensa-lx106-elf-gcc'),
+  },
 ];
 
 for (const { id, clockHz, tickHz, present } of EMULATIONS)
