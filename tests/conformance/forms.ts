@@ -7,6 +7,7 @@ function kindOf(text: string): string {
     .replace(/window of \d+x\d+/, 'window of other size')
     .replace(/strides of \d+ and \d+/, 'strides')
     .replace(/\d+(?= (?:pixels|channels|taps|results)\b)/, 'N')
+    .replace(/\d+ %/g, 'N %')
     .replace(/sums reach \d+/, 'sums reach N');
 }
 
