@@ -41,10 +41,16 @@ it(`there are at least 2,000 problems (seed ${seed}; TINYML_SEED names another)`
   expect(problems.length).toBeGreaterThanOrEqual(2000);
 });
 
-it.skipIf(!hasHostCompiler())('C on this machine, under sanitizers (skipped without gcc)', () => {
-  const results = runOnHost(jobs);
-  expect(differences((i, one) => hashOf([results[i]!.cases[one]!.outputs]))).toEqual([]);
-});
+it.skipIf(!hasHostCompiler())(
+  'C on this machine, under sanitizers (skipped without gcc)',
+  {
+    timeout: 300_000,
+  },
+  () => {
+    const results = runOnHost(jobs);
+    expect(differences((i, one) => hashOf([results[i]!.cases[one]!.outputs]))).toEqual([]);
+  },
+);
 
 /** Each form and each fallback must be met so many times. */
 const oftenEnough = 4;
