@@ -102,6 +102,14 @@ export const optimizeOption: OptionSpec = {
   setting: 'optimize',
 };
 
+export const weightsOption: OptionSpec = {
+  flags: '--weights <form>',
+  help: 'coded: weights take less flash, and are decoded before each layer where that is quick and needs no more RAM',
+  choices: ['plain', 'coded'],
+  fallback: 'plain',
+  setting: 'weights',
+};
+
 /** Every name that a configuration file or the environment may set. */
 export const settingNames: readonly string[] = [
   'board',
@@ -121,4 +129,5 @@ export const settingNames: readonly string[] = [
   'jobs',
   'trialTimeout',
   'queue',
+  'weights',
 ];

@@ -10,6 +10,7 @@ import {
   inputShapeOption,
   optimizeOption,
   portOption,
+  weightsOption,
 } from '../options.ts';
 import { renderBench, renderProfile } from '../report/bench-table.ts';
 import { renderCycles } from '../report/cycles-table.ts';
@@ -33,6 +34,7 @@ interface BenchOptions extends RecipeOptions {
   readonly profile?: boolean;
   readonly cycles?: boolean;
   readonly optimize: 'speed' | 'size';
+  readonly weights: 'plain' | 'coded';
   readonly inputShape?: InputShapes;
 }
 
@@ -57,7 +59,10 @@ async function prepare(
   const model = openModel(context, path, options.inputShape);
   const converted = await convertOpenModel(context, model, { ...options, recipe: recipeOf(options) });
   const image = await context.output.step(`build for ${board.id}`, () =>
-    buildFirmware(context, board, firmwareModelOf(model.name, converted, options.optimize)),
+    buildFirmware(context, board, {
+      ...firmwareModelOf(model.name, converted, options.optimize),
+      weights: options.weights,
+    }),
   );
   return { subject: subjectOfConverted(model.path, converted), image, mustFlash: true };
 }
@@ -90,6 +95,7 @@ export const command = defineCommand<BenchOptions>({
     },
     ...recipeOptions,
     optimizeOption,
+    weightsOption,
     inputShapeOption,
   ],
   async run(context, [path = ''], options) {

@@ -4,20 +4,21 @@ import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
 import { engineNotBuilt } from '../errors.ts';
 import { type FileContent, writeFolderAtomically } from '../files/output-file.ts';
-import { boardOption } from '../options.ts';
+import { boardOption, weightsOption } from '../options.ts';
 import { renderSizes } from '../report/size-table.ts';
 import { buildFirmware } from '../session/firmware.ts';
 import { firmwareName, readModelFolder } from '../session/model-folder.ts';
 
 interface BuildOptions {
   readonly board: string;
+  readonly weights: 'plain' | 'coded';
 }
 
 export const command = defineCommand<BuildOptions>({
   usage: '<dir>',
   description: 'Compiles a converted model to benchmark firmware for a board: firmware.elf, .bin, .hex.',
   examples: ['tinyml build out', 'tinyml build out --board nucleo-f446re'],
-  options: [boardOption],
+  options: [boardOption, weightsOption],
   async run(context, [path = ''], options) {
     const board = chooseBoard(options.board);
     const model = readModelFolder(path);
@@ -25,6 +26,7 @@ export const command = defineCommand<BuildOptions>({
     const firmware = await context.output.step(`build for ${board.id}`, () =>
       buildFirmware(context, board, {
         ...model.report,
+        weights: options.weights,
         name: model.report.model.path,
         graph: model.graph,
         tflite: model.tflite,

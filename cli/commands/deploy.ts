@@ -9,6 +9,7 @@ import {
   inputShapeOption,
   optimizeOption,
   portOption,
+  weightsOption,
 } from '../options.ts';
 import { type DeployReport, renderDeploy } from '../report/deploy-table.ts';
 import { type Accuracy, measureAccuracy } from '../session/accuracy.ts';
@@ -32,6 +33,7 @@ interface DeployOptions extends RecipeOptions {
   readonly data?: string;
   readonly runs: number;
   readonly optimize: 'speed' | 'size';
+  readonly weights: 'plain' | 'coded';
   readonly inputShape?: InputShapes;
 }
 
@@ -75,6 +77,7 @@ export const command = defineCommand<DeployOptions>({
     },
     ...recipeOptions,
     optimizeOption,
+    weightsOption,
     inputShapeOption,
   ],
   async run(context, [path = ''], options) {
@@ -89,7 +92,10 @@ export const command = defineCommand<DeployOptions>({
       writeModelFolder(context, options.output, conversion, converted, [path]);
     const accuracy = await accuracyOf(context, model, converted, options);
     const firmware = await output.step(`build for ${board.id}`, () =>
-      buildFirmware(context, board, firmwareModelOf(model.name, converted, options.optimize)),
+      buildFirmware(context, board, {
+        ...firmwareModelOf(model.name, converted, options.optimize),
+        weights: options.weights,
+      }),
     );
     const subject = subjectOfConverted(model.path, converted);
     const onBoard = await withBoard(context, board, options.port, async (link) => {

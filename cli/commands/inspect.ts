@@ -2,7 +2,7 @@ import { listBoards } from '../../boards/load.ts';
 import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
-import { boardOption, calibOption, inputShapeOption, optimizeOption } from '../options.ts';
+import { boardOption, calibOption, inputShapeOption, optimizeOption, weightsOption } from '../options.ts';
 import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
 import { type KernelReport, renderKernels } from '../report/kernel-table.ts';
 import { renderPairs, renderTable } from '../report/table.ts';
@@ -17,6 +17,7 @@ interface InspectOptions {
   readonly board: string;
   readonly calib?: string;
   readonly optimize: 'speed' | 'size';
+  readonly weights: 'plain' | 'coded';
   readonly inputShape?: InputShapes;
 }
 
@@ -81,13 +82,20 @@ async function kernelsOf(context: Context, model: OpenModel, options: InspectOpt
   const { layers, arenaBytes, peak } = generateForBoard(board, {
     ...converted,
     optimize: options.optimize,
+    weights: options.weights,
   });
   return {
     board: board.id,
     cpu: board.chip.cpu,
     arenaBytes,
     peak: peak ?? null,
-    layers: layers.map(({ name, op, macs, kernels }) => ({ name, op, macs, kernels })),
+    layers: layers.map(({ name, op, macs, weightsBytes, kernels }) => ({
+      name,
+      op,
+      macs,
+      weightsBytes,
+      kernels,
+    })),
   };
 }
 
@@ -109,6 +117,7 @@ export const command = defineCommand<InspectOptions>({
     boardOption,
     calibOption,
     optimizeOption,
+    weightsOption,
   ],
   async run(context, [path = ''], options) {
     const model = openModel(context, path, options.inputShape);

@@ -9,7 +9,7 @@ export interface KernelReport {
   readonly cpu: string;
   readonly arenaBytes: number;
   readonly peak: ArenaPeak | null;
-  readonly layers: readonly Pick<AotLayer, 'name' | 'op' | 'macs' | 'kernels'>[];
+  readonly layers: readonly Pick<AotLayer, 'name' | 'op' | 'macs' | 'weightsBytes' | 'kernels'>[];
 }
 
 type Kernels = AotLayer['kernels'];

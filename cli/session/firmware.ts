@@ -39,6 +39,8 @@ export interface FirmwareModel {
   readonly arenaBytes: number;
   readonly layers: readonly unknown[];
   readonly optimize: 'speed' | 'size';
+  /** How weights stand in flash; as they are when absent. */
+  readonly weights?: 'plain' | 'coded';
 }
 
 const isSource = (name: string) => /\.[ch]$/.test(name);
@@ -67,7 +69,12 @@ function regionsOf(board: Board, graph: Graph): readonly AotRegion[] | undefined
 /** C with the kernels of the board's core for an int8 or float graph; portable C where there are none for it. */
 export function generateForBoard(
   board: Board,
-  { graph, tflite, optimize }: Pick<FirmwareModel, 'graph' | 'tflite' | 'optimize'>,
+  {
+    graph,
+    tflite,
+    optimize,
+    weights = 'plain',
+  }: Pick<FirmwareModel, 'graph' | 'tflite' | 'optimize' | 'weights'>,
 ): AotModel {
   const regions = regionsOf(board, graph);
   return generateAot(graph, {
@@ -75,6 +82,8 @@ export function generateForBoard(
     command: `tinyml build --board ${board.id}`,
     modelHash: createHash('sha256').update(tflite).digest('hex'),
     optimize,
+    weights,
+    arenaLimit: arenaRoom(firmwareFacts(board), { layers: graph.nodes.length, stackBytes }),
     machine: machineOf(board.chip.cpu),
     ...(regions ? { regions } : {}),
     kernels: readKernels(),

@@ -44,6 +44,11 @@ export function kernelsFor(
   return new Map(calls.map((call) => [call, choosers[cores[machine]](call)]));
 }
 
+/** Instructions of a whole network for each multiply-accumulate, about (docs/performance.md). */
+const costs: Readonly<Record<InstructionSet, number>> = { none: 8, 'arm-dsp': 0.9, rv32im: 2.3 };
+
+export const instructionsPerMac = (machine: Machine): number => costs[cores[machine]];
+
 /** The machine that a chip's core is; portable C for cores that are not known here. */
 export function machineOf(cpu: string): Machine {
   return Object.hasOwn(cores, cpu) ? (cpu as Machine) : 'any';

@@ -1,10 +1,11 @@
 import { tensorOf } from '../ir/graph.ts';
 import { byteCount } from '../ir/tensor.ts';
 import type { Port } from '../ir/types.ts';
-import type { AotOptions, Place, PlannedCall, PlannedLayer, PlannedModel } from './aot.ts';
+import type { AotOptions } from './aot.ts';
 import { banner } from './banner.ts';
 import { commentText, structInitialiser } from './c-text.ts';
 import { type ArenaPlace, totalBytes } from './plan-model-memory.ts';
+import type { Place, PlannedCall, PlannedLayer, PlannedModel } from './planned-model.ts';
 
 const arenaName = (arena: number) => (arena === 0 ? 'tml_arena' : `tml_arena_${arena}`);
 const address = ({ arena, offset }: ArenaPlace) => `${arenaName(arena)} + ${offset}`;

@@ -13,8 +13,9 @@ function leavesAll(table: Int8Array, ranges: ChannelRanges | undefined): boolean
 }
 
 const removeIdentity = (graph: Graph): Rule => {
-  const ranges = channelRanges(graph);
+  let ranges: ReadonlyMap<string, ChannelRanges> | undefined;
   const changesNothing = (node: Node) => {
+    ranges ??= channelRanges(graph);
     const table = integerTable(graph, node);
     return table !== undefined && leavesAll(table, ranges.get(node.inputs[0]!));
   };

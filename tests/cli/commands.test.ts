@@ -149,6 +149,9 @@ describe('inspect, run, eval', () => {
     expect(stdout).toMatch(/leaky_relu.*portable.*no faster form is known/);
     expect(stdout).toMatch(/arena [\d,]+ bytes, most in node_\w+: node_\w+ [\d,]+ \+ /);
     expect((await tinyml(['inspect', model, '--kernels'])).stderr).toContain('E_CALIBRATION_NEEDED');
+    const coded = (await tinyml([...args, '--weights', 'coded'])).stdout;
+    expect(coded).toMatch(/coded weights: \d+ % of the bytes/);
+    expect(coded.length, 'no constants in it').toBeLessThan(10_000);
   });
 
   const run = (args: readonly string[], input = 'x.npy') => tinyml(['run', ...args, '--input', at(input)]);

@@ -7,6 +7,7 @@ function kindOf(text: string): string {
     .replace(/window of \d+x\d+/, 'window of other size')
     .replace(/strides of \d+ and \d+/, 'strides')
     .replace(/\d+(?= (?:pixels|channels|taps|results)\b)/, 'N')
+    .replace(/\d+ %/g, 'N %')
     .replace(/sums reach \d+/, 'sums reach N');
 }
 
@@ -54,7 +55,34 @@ const everywhere = [
 const combined = (...parts: readonly (readonly string[])[]): string[] =>
   parts.reduce<string[]>((list, part) => list.flatMap((text) => part.map((more) => text + more)), ['']);
 
+/** What coded weights are declined for. */
+const notCoded = combined(
+  ['conv2d', 'fullyConnected'],
+  [': not coded weights: '],
+  ['N % of the bytes', "decoding them would take N % of the layer's instructions"],
+);
+
+const notSparse = (form: string, inputs: number) =>
+  combined(
+    ['conv2d', 'fullyConnected'],
+    [
+      `: not ${form}: N % of the weights are zero, but N % of the blocks of N channels by ${inputs} inputs hold one that is not`,
+    ],
+  );
+
 const cortexM = [
+  ...notCoded,
+  ...notSparse('sparse blocks', 4),
+  'conv2d: sparse dual weights, linear requantization, tiles of 4',
+  ...combined(
+    ['fullyConnected: sparse dual weights, '],
+    ['exact', 'linear'],
+    [' requantization, single pixels', ' requantization, tiles of 4'],
+  ),
+  ...combined(
+    ['fullyConnected: dual weights, linear requantization, tiles of 4, '],
+    ['looked-up weights', 'entropy-coded weights'],
+  ),
   ...combined(
     ['conv2d', 'fullyConnected'],
     [': dual weights, ', ': plain weights, '],
@@ -86,6 +114,15 @@ const cortexM = [
 ];
 
 const rv32 = [
+  ...notCoded,
+  ...notSparse('sparse', 8),
+  'conv2d: sparse packed, linear requantization',
+  ...combined(['fullyConnected: sparse packed, '], ['exact', 'linear'], [' requantization']),
+  'conv2d: packed, linear requantization, looked-up weights',
+  ...combined(
+    ['fullyConnected: packed, linear requantization, '],
+    ['looked-up weights', 'entropy-coded weights'],
+  ),
   ...combined(
     ['conv2d: ', 'fullyConnected: '],
     ['packed, ', 'plain, '],

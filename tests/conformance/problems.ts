@@ -245,6 +245,20 @@ const meanOfTwo: Maker = (random) => {
   return { name: `mean [${shape.join(',')}]`, op: 'mean', call, inputs: [random.int8s(elementCount(shape))] };
 };
 
+/** Weights with zeros, in blocks and scattered, and with few values, in layers with enough of them. */
+const compressedLayers: readonly Maker[] = [
+  ...(['sparse-blocks', 'half-blocks', 'scattered', 'single-block'] as const).flatMap((style): Maker[] => [
+    (random) =>
+      convolution(random, { style, window: square(3, 3), depth: random.integer(16, 40), channels: 9 }),
+    (random) => fullyConnected(random, { style, rows: random.integer(1, 6), depth: 200 }),
+    (random) => fullyConnected(random, { style, ...steep, rows: random.pick([1, 5]), depth: 64 }),
+  ]),
+  ...(['few-values', 'fewer-values', 'scattered'] as const).flatMap((style): Maker[] => [
+    (random) => fullyConnected(random, { style, rows: 90, depth: 40, channels: 40 }),
+    (random) => fullyConnected(random, { style, rows: 90, ...awayFromZero, depth: 40, channels: 39 }),
+  ]),
+];
+
 /** Problems made for a form or a fallback that chance seldom gives. */
 const rare: readonly Maker[] = [
   ...deepLayers,
@@ -252,6 +266,7 @@ const rare: readonly Maker[] = [
   ...wideLayers,
   ...convolutions,
   ...depthwiseLayers,
+  ...compressedLayers,
   onPadding,
   meanOfTwo,
   (random) => addition(random, true),

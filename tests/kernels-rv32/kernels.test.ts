@@ -63,6 +63,21 @@ function boundaryProblems(random: Random): Problem[] {
   ];
 }
 
+const sparseStyles = ['sparse-blocks', 'half-blocks', 'single-block', 'scattered', 'idle'] as const;
+
+/** Weights with zeros, in blocks and scattered. */
+function sparseProblems(random: Random): Problem[] {
+  return sparseStyles.flatMap((style) => [
+    ...Array.from({ length: 6 }, () => convolution(random, { style })),
+    ...[8, 20, 64, 333, 4200].map((depth) => fullyConnected(random, { style, depth, channels: 5 })),
+    ...[1, 6].flatMap((rows) =>
+      [{ factor: 0.3, spread: 1 }, {}].map((numbers) =>
+        fullyConnected(random, { style, rows, ...numbers, depth: 132 }),
+      ),
+    ),
+  ]);
+}
+
 function allProblems(): Problem[] {
   const random = new Random(seed);
   const many = (count: number, make: (random: Random) => Problem) =>
@@ -73,6 +88,7 @@ function allProblems(): Problem[] {
     ...many(240, depthwise),
     ...many(140, fullyConnected),
     ...many(40, (random) => addition(random)),
+    ...sparseProblems(random),
   ];
 }
 
@@ -134,6 +150,7 @@ describe.skipIf(!hasEmulator(rv32))(
         'conv2d: plain, exact requantization',
         'conv2d: plain, linear requantization',
         'conv2d: portable',
+        'conv2d: sparse packed, linear requantization',
         'depthwiseConv2d: 3x3 window, packed, exact requantization',
         'depthwiseConv2d: 3x3 window, packed, linear requantization',
         'depthwiseConv2d: other window, packed, exact requantization',
@@ -146,6 +163,8 @@ describe.skipIf(!hasEmulator(rv32))(
         'fullyConnected: plain, exact requantization',
         'fullyConnected: plain, linear requantization',
         'fullyConnected: portable',
+        'fullyConnected: sparse packed, exact requantization',
+        'fullyConnected: sparse packed, linear requantization',
       ]);
       const functions = new Set(
         choices.flatMap(({ kernel }) => kernel?.functions.flatMap((made) => made?.name ?? []) ?? []),
@@ -167,14 +186,14 @@ describe.skipIf(!hasEmulator(rv32))(
 
     it('say why a faster form was declined', () => {
       for (const { form, declined } of choices) {
-        expect([form, declined.length > 0]).toEqual([
-          form,
-          !/(packed|to a word), linear|all pairs/.test(form),
-        ]);
+        const slower = declined.filter((reason) => !reason.startsWith('sparse:'));
+        expect([form, slower.length > 0]).toEqual([form, !/(packed|to a word), linear|all pairs/.test(form)]);
       }
     });
 
-    it('give the bytes of the reference on the emulated core, also over its own input', () => {
+    it('give the bytes of the reference on the emulated core, also over its own input', {
+      timeout: 240_000,
+    }, () => {
       const runs = problems.flatMap((problem, i) => {
         const { kernel } = choices[i]!;
         const { inputs } = problem;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { kernelFlags, type Machine } from '../support/emulated-kernels.ts';
 
-const port = join(import.meta.dirname, '..', '..', 'firmware-templates', 'port', 'rv32');
+const port = join(import.meta.dirname, '..', '..', 'firmware-templates', 'port', 'freestanding');
 
 /** Start-up, minstret, output by the UART, the end by the test device of QEMU's `virt` machine. */
 const program = `

@@ -9,6 +9,8 @@ export interface JoinedJob {
   readonly machine?: AotOptions['machine'];
   /** Sizes of the memories to use; one of any size when absent. */
   readonly regions?: AotOptions['regions'];
+  /** Codes weights in flash; the arena may grow to so many bytes for that. */
+  readonly codedIn?: number;
 }
 
 export interface JoinedModels {
@@ -42,12 +44,13 @@ class Unit {
 export function joinModels(jobs: readonly JoinedJob[], count: number): JoinedModels {
   const units = Array.from({ length: Math.min(count, jobs.length) }, () => new Unit());
   const headers = new Map<string, string>();
-  const models = jobs.map(({ graph, optimize = 'speed', machine, regions }, i) => {
+  const models = jobs.map(({ graph, optimize = 'speed', machine, regions, codedIn }, i) => {
     const options = { ...provenance, name: `p${i}`, optimize, kernels: kernelTexts };
     const model = generateAot(graph, {
       ...options,
       ...(machine ? { machine } : {}),
       ...(regions ? { regions } : {}),
+      ...(codedIn === undefined ? {} : { weights: 'coded' as const, arenaLimit: codedIn }),
     });
     for (const [name, text] of model.files) {
       if (name === `p${i}.c`) units[i % units.length]!.add(text, `p${i}`);

@@ -34,7 +34,13 @@ export type WeightStyle =
   | 'one-sided'
   | 'small'
   | 'growing'
-  | 'group-limit';
+  | 'group-limit'
+  | 'sparse-blocks'
+  | 'half-blocks'
+  | 'scattered'
+  | 'single-block'
+  | 'few-values'
+  | 'fewer-values';
 
 /**
  * Weights of one channel in groups whose magnitudes sum to about 256, where the sums of two pixels in one word can
@@ -65,6 +71,14 @@ function makeWeights(
       ? Array.from({ length: channels }, () => limitWeights(random, count / channels))
       : [];
   const bell = () => random.integer(-42, 42) + random.integer(-42, 42) + random.integer(-42, 42);
+  const kept = new Map<string, boolean>();
+  /** Blocks of two channels by some positions are zero or not as a whole. */
+  const isKept = (i: number, taps: number, density: number) => {
+    const key = `${Math.floor(channelOf(i) / 2)} ${Math.floor(tapOf(i) / taps)}`;
+    if (!kept.has(key)) kept.set(key, random.next() < density);
+    return kept.get(key)!;
+  };
+  const clusters = (count: number) => Math.round((random.integer(0, count - 1) * 240) / (count - 1)) - 120;
   const makers: Record<WeightStyle, (i: number) => number> = {
     usual: bell,
     extreme: () => random.pick([-127, 127]),
@@ -73,6 +87,12 @@ function makeWeights(
     'one-sided': () => 127,
     small: () => random.integer(-12, 12),
     'group-limit': (i) => limits[channelOf(i)]![tapOf(i)]!,
+    'sparse-blocks': (i) => (isKept(i, 4, 0.3) ? bell() : 0),
+    'half-blocks': (i) => (isKept(i, 8, 0.35) ? random.pick([-128, 127, bell()]) : 0),
+    'single-block': (i) => (tapOf(i) === Math.floor(count / channels) - 1 ? bell() : 0),
+    'few-values': () => clusters(32),
+    'fewer-values': () => clusters(16),
+    scattered: () => (random.next() < 0.2 ? bell() : 0),
     growing: (i) => Math.round(((random.next() - 0.5) * 250 * i) / count),
   };
   return Int8Array.from({ length: count }, (_, i) => makers[style](i));

@@ -1,5 +1,6 @@
 import type { KernelParams } from '../../ops/integer/kernel-call.ts';
 import type { Walk } from '../overlap.ts';
+import type { CodedStream, StreamLayout } from './coded-stream.ts';
 
 /** A function of inner loops, made by a macro of the kernel library with every number a literal. */
 export interface AssemblyFunction {
@@ -22,6 +23,9 @@ export interface MachineKernel {
   readonly params: KernelParams;
   /** The layer's constants in the order of use; absent where the kernel has none, like `scratch`. */
   readonly stream?: Int32Array;
+  /** How the stream is made up, where its weights can be coded; and its coded form, if that is stored. */
+  readonly layout?: StreamLayout;
+  readonly coded?: CodedStream;
   /** Bytes of scratch memory, aligned to words; its content matters only during the call. */
   readonly scratchBytes?: number;
   /** In the order of the arguments; undefined for one that is never called and passed as a null pointer. */

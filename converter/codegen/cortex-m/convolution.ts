@@ -5,39 +5,17 @@ import {
   parameter,
   sumsFit,
 } from '../choice/accumulating-layer.ts';
+import type { StreamLayout } from '../choice/coded-stream.ts';
 import { chooseFinish, type Finish, sharedMultipliers } from '../choice/finish.ts';
-import { type AssemblyFunction, type KernelChoice, portable } from '../choice/kernel.ts';
+import { type AssemblyFunction, type KernelChoice, type MachineKernel, portable } from '../choice/kernel.ts';
 import { type Window, windowOf } from '../choice/window.ts';
 import { assemblyFunction } from './assembly-function.ts';
-import { dualObstacleOf, pairStream, pairsOf, wordsOfWindow } from './pair-stream.ts';
+import { planSparse, type SparseBlocks, sparseWords } from './block-sparse.ts';
+import { type Blocks, blocksOf, type Pixels, wordsOf } from './blocks.ts';
+import { dualObstacleOf, type Pair, pairStream, pairsOf, weightWords, wordsOfWindow } from './pair-stream.ts';
 
 /** Pixels of a tile. */
 const tile = 4;
-
-/** How a pair's words are read: blocks of at most 32, which is what an FPU's registers hold. */
-interface Blocks {
-  readonly count: number;
-  readonly length: number;
-}
-
-/** Instructions for one word, and for the change to the next block. */
-const wordCost = 11;
-const blockCost = 6;
-const registers = 32;
-/** Longest block that is repeated: longer ones gain next to nothing and take 44 bytes of code a word. */
-const longestRepeated = 24;
-
-/** The division into blocks that costs least, with words of zeros at the end where it does not come out even. */
-export function blocksOf(words: number): Blocks {
-  if (words <= registers) return { count: 1, length: words };
-  let best = { count: 0, length: 0, cost: Number.POSITIVE_INFINITY };
-  for (let length = 2; length <= longestRepeated; length++) {
-    const count = Math.ceil(words / length);
-    const cost = count * (length * wordCost + blockCost);
-    if ((count * length) % 2 === 0 && cost < best.cost) best = { count, length, cost };
-  }
-  return best;
-}
 
 interface TilePlan {
   readonly layer: AccumulatingLayer;
@@ -46,6 +24,8 @@ interface TilePlan {
   readonly shared: readonly number[] | undefined;
   readonly weights: 'dual' | 'plain';
   readonly blocks: Blocks;
+  /** What of the blocks is stored, where blocks of zeros are left out. */
+  readonly sparse: SparseBlocks | undefined;
   readonly depth: number;
 }
 
@@ -56,9 +36,8 @@ function tileNumbers({ layer, finish, shared, weights, depth }: TilePlan): numbe
   return [...forms, finish.shifts[0]!, finish.shifts[1]!, low, high, depth % 2];
 }
 
-const wordsOf = ({ count, length }: Blocks) => count * length;
-
 function tile4(plan: TilePlan): AssemblyFunction {
+  if (plan.sparse) return assemblyFunction('sparse4', tileNumbers(plan));
   const { length, count } = plan.blocks;
   return assemblyFunction('tile4', [length - 1, count > 1 ? 1 : 0, ...tileNumbers(plan)]);
 }
@@ -67,6 +46,7 @@ function tile4(plan: TilePlan): AssemblyFunction {
 const roundWords = 16;
 
 function tile1(plan: TilePlan): AssemblyFunction {
+  if (plan.sparse) return assemblyFunction('sparse1', tileNumbers(plan));
   const words = wordsOf(plan.blocks);
   const rounds = Math.min(2, Math.floor(words / roundWords));
   return assemblyFunction('tile1', [rounds, words % roundWords, ...tileNumbers(plan)]);
@@ -82,8 +62,8 @@ const gains = { dual: [1, 256], plain: [1, 1] } as const;
 /** Channels from which on the multipliers saved outweigh a function of their own. */
 const worthSharing = 64;
 
-/** `tiled`: whether there are tiles of four pixels, for which the words come in blocks. */
-function planTiles(layer: AccumulatingLayer, taps: number, tiled: boolean): Planned {
+function planTiles(layer: AccumulatingLayer, taps: number, pixels: Pixels): Planned {
+  const tiled = pixels.tiles > 0;
   const depth = layer.channels.length;
   const words = wordsOfWindow(taps);
   const blocks = tiled ? blocksOf(words) : { count: 1, length: words };
@@ -92,21 +72,54 @@ function planTiles(layer: AccumulatingLayer, taps: number, tiled: boolean): Plan
   const weights = obstacle === undefined ? 'dual' : 'plain';
   const finish = chooseFinish(layer.channels, layer.result, gains[weights]);
   if (!finish) return { plan: undefined, obstacle: 'a scale of 1 or more, or sums beyond 2^30' };
+  const { sparse, declined: zeros } = planSparse(pairsOf(layer.channels), taps, blocks, pixels);
   const declined = [
+    ...(zeros === undefined ? [] : [zeros]),
     ...(obstacle === undefined ? [] : [`dual weights: ${obstacle}`]),
     ...(finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel']),
   ];
   const shared = depth >= worthSharing ? sharedMultipliers(finish) : undefined;
   const requantization = `${shared ? 'shared ' : ''}${finish.form} requantization`;
   return {
-    plan: { layer, finish, shared, weights, blocks, depth },
-    form: `${weights} weights, ${requantization}, ${tiled ? 'tiles of 4' : 'single pixels'}`,
+    plan: {
+      layer,
+      finish,
+      shared,
+      weights,
+      blocks: sparse ? { count: 1, length: words } : blocks,
+      sparse,
+      depth,
+    },
+    form: `${sparse ? 'sparse ' : ''}${weights} weights, ${requantization}, ${tiled ? 'tiles of 4' : 'single pixels'}`,
     declined,
   };
 }
 
-const streamOf = ({ layer, finish, shared, weights, blocks }: TilePlan) =>
-  pairStream(weights, pairsOf(layer.channels), finish, wordsOf(blocks), shared);
+function streamOf({ layer, finish, shared, weights, blocks, sparse }: TilePlan): Int32Array {
+  const weightsOf = (pair: Pair, i: number) =>
+    sparse ? sparseWords(weights, pair, sparse.stored[i]!) : weightWords(weights, pair, wordsOf(blocks));
+  return pairStream(weights, pairsOf(layer.channels), finish, weightsOf, shared);
+}
+
+/** How the stream is made up; undefined for sparse blocks, of which pairs have different numbers. */
+function layoutOf({ layer, finish, shared, weights, blocks, sparse }: TilePlan): StreamLayout | undefined {
+  if (sparse) return undefined;
+  const perChannel = finish.channels[0]!.words.length - (shared ? 1 : 0);
+  return {
+    prefix: shared?.length ?? 0,
+    groups: pairsOf(layer.channels).length,
+    head: 2,
+    body: wordsOf(blocks),
+    tail: 2 * perChannel,
+    dual: weights === 'dual',
+  };
+}
+
+/** The stream, and its layout where it has one. */
+function constantsOf(plan: TilePlan): Pick<MachineKernel, 'stream' | 'layout'> {
+  const layout = layoutOf(plan);
+  return { stream: streamOf(plan), ...(layout ? { layout } : {}) };
+}
 
 /** Bytes of the widened inputs of four pixels. */
 const columnBytesOf = ({ blocks }: TilePlan) => 16 * wordsOf(blocks);
@@ -119,7 +132,7 @@ function singleBytes({ blocks }: TilePlan, taps: number): number {
 
 function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number): KernelChoice {
   const tiles = Math.floor((pixels - (taps % 4 === 0 ? 0 : 1)) / 4);
-  const planned = planTiles(layer, taps, tiles > 0);
+  const planned = planTiles(layer, taps, { tiles, single: pixels - 4 * tiles });
   if (!planned.plan) return portable(planned.obstacle);
   const { plan, form, declined } = planned;
   return {
@@ -128,7 +141,7 @@ function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number)
       header: 'tml_cm_conv2d.h',
       struct: 'tml_cm_pointwise_s8',
       params: { pixels, x_depth: taps, y_depth: plan.depth, words: wordsOf(plan.blocks) },
-      stream: streamOf(plan),
+      ...constantsOf(plan),
       scratchBytes: tiles > 0 ? columnBytesOf(plan) : singleBytes(plan, taps),
       functions: [tiles > 0 ? tile4(plan) : undefined, 4 * tiles < pixels ? tile1(plan) : undefined],
       walk: { tiled: tile * Math.max(0, tiles) },
@@ -172,7 +185,7 @@ export function convolutionChoice(layer: AccumulatingLayer, w: Window): KernelCh
   const taps = w.kernel_height * w.kernel_width * w.x_depth;
   if (isPointwise(w)) return pointwiseChoice(layer, w.batch * w.y_height * w.y_width, taps);
   const pixels = w.y_height * w.y_width;
-  const planned = planTiles(layer, taps, pixels >= 4);
+  const planned = planTiles(layer, taps, { tiles: Math.floor(pixels / 4), single: pixels % 4 });
   if (!planned.plan) return portable(planned.obstacle);
   const { plan, form, declined } = planned;
   return {
@@ -185,7 +198,7 @@ export function convolutionChoice(layer: AccumulatingLayer, w: Window): KernelCh
         x_zero: layer.inputZero,
         words: wordsOf(plan.blocks),
       },
-      stream: streamOf(plan),
+      ...constantsOf(plan),
       scratchBytes: pixels >= 4 ? columnBytesOf(plan) + stagingBytes(w) : 12 * Math.ceil(taps / 4),
       functions: [pixels >= 4 ? tile4(plan) : undefined, pixels % 4 > 0 ? tile1(plan) : undefined],
       walk: { tiled: pixels - (pixels % tile) },

@@ -39,16 +39,18 @@ export function dualObstacleOf(pairs: readonly Pair[]): string | undefined {
   return undefined;
 }
 
-type WeightForm = 'dual' | 'plain';
+export type WeightForm = 'dual' | 'plain';
 
 /** Half a word: one position of the window for both channels. */
 function halfWord(form: WeightForm, a: number, b: number): number {
   return form === 'dual' ? (a + 256 * b) & 0xffff : (a & 0xff) | ((b & 0xff) << 8);
 }
 
-function weightWords(form: WeightForm, [first, second]: Pair, words: number): number[] {
+/** The words of a pair from number `from` on. */
+export function weightWords(form: WeightForm, [first, second]: Pair, words: number, from = 0): number[] {
   const at = (channel: Channel | undefined, k: number) => channel?.weights[k] ?? 0;
-  return Array.from({ length: words }, (_, word) => {
+  return Array.from({ length: words }, (_, i) => {
+    const word = from + i;
     const k = Math.floor(word / 2) * 4 + (word % 2);
     const [low, high] = [k, k + 2].map((tap) => halfWord(form, at(first, tap), at(second, tap))) as [
       number,
@@ -59,14 +61,14 @@ function weightWords(form: WeightForm, [first, second]: Pair, words: number): nu
 }
 
 /**
- * The stream of tml_cm_gemm.h: for each pair both start values, `words` words of weights, both requantizations. With
- * `shared`, both multipliers stand at its head and not with the pairs.
+ * The stream of tml_cm_gemm.h: for each pair both start values, its weights in `weightsOf`'s words, both
+ * requantizations. With `shared`, both multipliers stand at its head and not with the pairs.
  */
 export function pairStream(
   form: WeightForm,
   pairs: readonly Pair[],
   finish: Finish,
-  words: number,
+  weightsOf: (pair: Pair, index: number) => readonly number[],
   shared: readonly number[] | undefined,
 ): Int32Array {
   const channels = finish.channels.map(({ delta, words }) => ({
@@ -79,7 +81,7 @@ export function pairStream(
     const first = pair[0].start + a.delta;
     const second = (pair[1]?.start ?? 0) + b.delta;
     const start = form === 'dual' ? first + 256 * second : second;
-    return [first, start, ...weightWords(form, pair, words), ...a.words, ...b.words];
+    return [first, start, ...weightsOf(pair, i), ...a.words, ...b.words];
   });
   return Int32Array.from([...(shared ?? []), ...stream], (word) => word | 0);
 }

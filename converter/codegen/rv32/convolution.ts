@@ -10,7 +10,7 @@ import { type Window, windowOf } from '../choice/window.ts';
 import type { Walk } from '../overlap.ts';
 import { assemblyFunction } from './assembly-function.ts';
 import { chooseFinish, type Finish } from './finish.ts';
-import { coveredPositions, packedStream } from './packed-stream.ts';
+import { coveredPositions, densityOf, packedStream } from './packed-stream.ts';
 import { plainStream } from './plain-stream.ts';
 import { quadDepth, quadPositions, quadScratch, quadStream } from './quad-stream.ts';
 
@@ -26,8 +26,9 @@ interface Form {
   readonly stream: Int32Array;
   readonly form: string;
   readonly declined: readonly string[];
-  /** For four pixels at once; absent in the plain form. */
-  readonly tile4: boolean;
+  /** Whether several weights are multiplied at once, for four pixels if there are so many. */
+  readonly packed: boolean;
+  readonly sparse: boolean;
 }
 
 interface Planned {
@@ -35,28 +36,54 @@ interface Planned {
   readonly obstacle: string;
 }
 
+/** Shares of the rounds up to which it is faster to leave out the others: of tiles, and of single pixels. */
+const sparseEnough = { tiles: 0.9, single: 0.8 };
+/** Of fewer pixels than a tile has; all weights are packed four to a word there, or eight channels taken together. */
+const sparseRows = 0.5;
+/** Share of weights that are zero from which on it is said why they are not left out. */
+const manyZeros = 0.3;
+
+/** Whether to leave out rounds of zeros, and why not, told of layers with many zeros only. */
+function planSparse(
+  channels: AccumulatingLayer['channels'],
+  taps: number,
+  pixels: number,
+): { readonly sparse: boolean; readonly declined: readonly string[] } {
+  const { rounds, zeros } = densityOf(channels, taps);
+  const limit = pixels < tile ? sparseRows : sparseEnough[pixels % tile === 0 ? 'tiles' : 'single'];
+  if (zeros > 0 && taps >= 8 && rounds <= limit) return { sparse: true, declined: [] };
+  if (zeros < manyZeros) return { sparse: false, declined: [] };
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const reason = `sparse: ${percent(zeros)} of the weights are zero, but ${percent(rounds)} of the blocks of 2 channels by 8 inputs hold one that is not`;
+  return { sparse: false, declined: [reason] };
+}
+
 function planForm(layer: AccumulatingLayer, taps: number, pixels: number): Planned {
   if (!sumsFit(layer)) return { form: undefined, obstacle: 'sums can leave 32 bits' };
   const finish = chooseFinish(layer.channels, layer.result);
   if (!finish) return { form: undefined, obstacle: 'a scale of 1 or more, or sums beyond 2^30' };
-  const declined = finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel'];
+  const { sparse, declined: zeros } = planSparse(layer.channels, taps, pixels);
+  const declined = [
+    ...zeros,
+    ...(finish.form === 'linear' ? [] : ['linear requantization: no proof for every channel']),
+  ];
   const requantization = `${finish.form} requantization`;
-  const packed = pixels < tile ? undefined : packedStream(layer.channels, finish, taps);
-  if (packed) {
-    const form = { finish, stream: packed, form: `packed, ${requantization}`, declined, tile4: true };
-    return { form, obstacle: '' };
+  const stream = pixels < tile && !sparse ? undefined : packedStream(layer.channels, finish, taps, sparse);
+  if (stream) {
+    const name = `${sparse ? 'sparse ' : ''}packed, ${requantization}`;
+    return { form: { finish, stream, form: name, declined, packed: true, sparse }, obstacle: '' };
   }
   const reason =
     pixels < tile
       ? `packed: ${pixels} pixels are fewer than ${tile}`
       : 'packed: two weights of -128 side by side';
-  const stream = plainStream(layer.channels, finish, taps);
   const plain = {
     finish,
-    stream,
+    stream: plainStream(layer.channels, finish, taps),
     form: `plain, ${requantization}`,
     declined: [reason, ...declined],
-    tile4: false,
+    packed: false,
+    sparse: false,
   };
   return { form: plain, obstacle: '' };
 }
@@ -73,37 +100,53 @@ function layerParams({ channels, result }: AccumulatingLayer, finish: Finish, ta
   };
 }
 
-function functionsOf({ finish, tile4 }: Form, pixels: number): MachineKernel['functions'] {
-  const exact = [finish.form === 'linear' ? 0 : 1];
-  const single = assemblyFunction(tile4 ? 'tile1' : 'row8', exact);
+function functionsOf({ finish, packed, sparse }: Form, pixels: number): MachineKernel['functions'] {
+  const exact = finish.form === 'linear' ? 0 : 1;
+  if (!packed) return [undefined, assemblyFunction('row8', [exact])];
+  const numbers = [exact, sparse ? 1 : 0];
   return [
-    tile4 ? assemblyFunction('tile4', exact) : undefined,
-    tile4 && pixels % tile === 0 ? undefined : single,
+    pixels < tile ? undefined : assemblyFunction('tile4', numbers),
+    pixels % tile === 0 ? undefined : assemblyFunction('tile1', numbers),
   ];
 }
 
 /** Windows are packed or copied before their results are written. */
-const walkOf = ({ tile4 }: Form, pixels: number): Walk => ({ tiled: tile4 ? pixels - (pixels % tile) : 0 });
+const walkOf = ({ packed }: Form, pixels: number): Walk => ({
+  tiled: packed ? pixels - (pixels % tile) : 0,
+});
+
+/** The stream, and how it is made up in the packed form without gaps. */
+function constantsOf(
+  { stream, finish, packed, sparse }: Form,
+  { channels }: AccumulatingLayer,
+): Pick<MachineKernel, 'stream' | 'layout'> {
+  if (!packed || sparse) return { stream };
+  const groups = Math.ceil(channels.length / 2);
+  const [head, tail] = [4, 2 * finish.channels[0]!.words.length];
+  const body = stream.length / groups - head - tail;
+  return { stream, layout: { prefix: 0, groups, head, body, tail, dual: false } };
+}
 
 /** Bytes of the scratch memory's first part. */
-const columnsOf = ({ tile4 }: Form, taps: number) => (tile4 ? columnBytes * coveredPositions(taps) : 0);
+const columnsOf = ({ packed }: Form, taps: number, pixels: number) =>
+  packed && pixels >= tile ? columnBytes * coveredPositions(taps) : 0;
 
 function pointwiseChoice(layer: AccumulatingLayer, pixels: number, taps: number): KernelChoice {
   const { form, obstacle } = planForm(layer, taps, pixels);
   if (!form) return portable(obstacle);
-  const columns = columnsOf(form, taps);
+  const columns = columnsOf(form, taps, pixels);
   return {
     kernel: {
       kernel: 'rv_pointwise_s8',
       header: 'tml_rv_conv2d.h',
       struct: 'tml_rv_pointwise_s8',
       params: {
-        layer: layerParams(layer, form.finish, taps, form.tile4),
+        layer: layerParams(layer, form.finish, taps, form.packed),
         pixels,
         x_depth: taps,
         row_words: words(columns),
       },
-      stream: form.stream,
+      ...constantsOf(form, layer),
       scratchBytes: columns + 4 * words(taps),
       functions: functionsOf(form, pixels),
       walk: walkOf(form, pixels),
@@ -136,20 +179,20 @@ export function chooseConvolution(call: KernelCall): KernelChoice {
   if (isPointwise(w)) return pointwiseChoice(layer, w.batch * pixels, taps);
   const { form, obstacle } = planForm(layer, taps, pixels);
   if (!form) return portable(obstacle);
-  const columns = columnsOf(form, taps);
-  const rows = form.tile4 ? tile * w.kernel_width * w.x_depth : 0;
+  const columns = columnsOf(form, taps, pixels);
+  const rows = columns > 0 ? tile * w.kernel_width * w.x_depth : 0;
   return {
     kernel: {
       kernel: 'rv_conv2d_s8',
       header: 'tml_rv_conv2d.h',
       struct: 'tml_rv_conv2d_s8',
       params: {
-        layer: layerParams(layer, form.finish, taps, form.tile4),
+        layer: layerParams(layer, form.finish, taps, form.packed),
         window: w as unknown as KernelParams,
         x_zero: layer.inputZero,
         row_words: words(columns),
       },
-      stream: form.stream,
+      ...constantsOf(form, layer),
       scratchBytes: columns + 4 * words(Math.max(rows, taps)),
       functions: functionsOf(form, pixels),
       walk: walkOf(form, pixels),
@@ -192,6 +235,7 @@ export function chooseFullyConnected(call: KernelCall): KernelChoice {
   const layer = accumulatingLayer(call, weightRow);
   const rows = parameter(call, 'rows');
   const depth = parameter(call, 'depth');
-  const quads = rows < tile ? quadsChoice(layer, rows, depth) : undefined;
+  const quads =
+    rows < tile && !planForm(layer, depth, rows).form?.sparse ? quadsChoice(layer, rows, depth) : undefined;
   return quads ?? pointwiseChoice(layer, rows, depth);
 }

@@ -45,7 +45,12 @@ function groupingOf(pair: Pair, from: number, length: number): Grouping | undefi
   return { code, groups: length / size };
 }
 
-function roundsOf(taps: number): { from: number; length: number }[] {
+interface Round {
+  readonly from: number;
+  readonly length: number;
+}
+
+function roundsOf(taps: number): Round[] {
   const covered = coveredPositions(taps);
   return Array.from({ length: Math.ceil(covered / round) }, (_, i) => ({
     from: i * round,
@@ -62,15 +67,60 @@ export const startWords = (high: number, low: number, groups: number) => [
   ((low | 0) + ((high | 0) << 16) - groups * 0x8000) | 0,
 ];
 
-/** The packed form's stream; undefined where the weights of two positions are too large for it. */
+/** Whether a pair has weights other than zero in a round. */
+function holdsWeights(pair: Pair, { from, length }: Round): boolean {
+  const inRound = (channel: Channel | undefined) => channel?.weights.subarray(from, from + length) ?? [];
+  return pair.some((channel) => inRound(channel).some((weight) => weight !== 0));
+}
+
+/** The most rounds that can be left out together. */
+const farthest = 255;
+
+/** Rounds of a pair that are stored, with how many are left out before each; a last one that is not whole always is. */
+function storedRounds(
+  pair: Pair,
+  rounds: readonly Round[],
+): { stored: (Round & { skip: number })[]; end: number } {
+  const stored: (Round & { skip: number })[] = [];
+  let skip = 0;
+  for (const one of rounds) {
+    if (one.length === round && skip < farthest && !holdsWeights(pair, one)) skip++;
+    else {
+      stored.push({ ...one, skip });
+      skip = 0;
+    }
+  }
+  return { stored, end: skip };
+}
+
+/** Shares of the rounds of eight positions that hold weights, and of all weights that are zero. */
+export function densityOf(channels: readonly Channel[], taps: number): { rounds: number; zeros: number } {
+  const rounds = roundsOf(taps);
+  const pairs = pairsOf(channels);
+  const held = pairs.reduce((sum, pair) => sum + rounds.filter((one) => holdsWeights(pair, one)).length, 0);
+  const zeros = channels.reduce(
+    (sum, { weights }) => sum + weights.filter((weight) => weight === 0).length,
+    0,
+  );
+  return { rounds: held / (pairs.length * rounds.length), zeros: zeros / (channels.length * taps) };
+}
+
+/**
+ * The packed form's stream, with rounds of zeros left out if `sparse`; undefined where the weights of two positions are
+ * too large for it.
+ */
 export function packedStream(
   channels: readonly Channel[],
   finish: Finish,
   taps: number,
+  sparse = false,
 ): Int32Array | undefined {
   const writer = new StreamWriter();
-  const rounds = roundsOf(taps);
+  const all = roundsOf(taps);
   for (const [i, pair] of pairsOf(channels).entries()) {
+    const { stored: rounds, end } = sparse
+      ? storedRounds(pair, all)
+      : { stored: all.map((one) => ({ ...one, skip: 0 })), end: 0 };
     const groupings = rounds.map(({ from, length }) => groupingOf(pair, from, length));
     if (groupings.includes(undefined)) return undefined;
     const groups = groupings.reduce((sum, grouping) => sum + grouping!.groups, 0);
@@ -79,11 +129,13 @@ export function packedStream(
       const start = (pair[j]?.start ?? 0) + finishes[j].delta;
       writer.words(...startWords(start, start, groups));
     }
-    for (const [n, { from, length }] of rounds.entries()) {
+    for (const [n, { from, length, skip }] of rounds.entries()) {
+      if (sparse) writer.bytes(skip);
       writer.bytes(groupings[n]!.code);
       for (let k = from; k < from + length; k++)
         writer.bytes(pair[0].weights[k] ?? 0, pair[1]?.weights[k] ?? 0);
     }
+    if (sparse && rounds.at(-1)?.length !== halfRound) writer.bytes(end);
     writer.align();
     for (const { words } of finishes) writer.words(...words);
   }

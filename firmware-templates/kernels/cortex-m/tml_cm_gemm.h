@@ -116,28 +116,65 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 	"strb " y1 ", [lr, r9]\n\tstrb " y2 ", [lr, r9, lsl #1]\n\t"                                                   \
 	"strb " y3 ", [lr, r10]\n\tstrb " y0 ", [lr], #1\n\t"
 
+/* Start of a function for tiles of four pixels, up to its pairs of channels, with r12 at the stream. */
+#define TML_CM_TILE4_ENTER                                                                                             \
+	"ldr r12, [sp]\n\t"                                                                                            \
+	"push {r4-r11, lr}\n\t"                                                                                        \
+	TML_CM_SAVE_BLOCK                                                                                              \
+	"sub r4, r3, r2\n\t"                                                                                           \
+	"add r5, r4, r4, lsl #1\n\t"                                                                                   \
+	".if .Lshared\n\tldmia r0!, {r6, r7}\n\tpush {r6, r7}\n\t.endif\n\t"                                           \
+	"push {r0-r5, r12}\n\t" /* stream, columns, y and its end, depth, 3 * depth, end of columns */                 \
+	"mov r12, r0\n"
+
+/* The start values, in r3 and r7, for all four pixels. */
+#define TML_CM_SPREAD4                                                                                                 \
+	"mov r0, r3\n\tmov r1, r3\n\tmov r2, r3\n\tmov r4, r7\n\tmov r5, r7\n\tmov r6, r7\n"
+
+/* Results of a pair from its sums, the next pair, and the end of the function. */
+#define TML_CM_TILE4_LEAVE(shift_a, shift_b)                                                                           \
+	".if !.Lplain\n\t"                                                                                             \
+	"sub r4, r4, r0\n\tsub r5, r5, r1\n\tsub r6, r6, r2\n\tsub r7, r7, r3\n\t"                                     \
+	".endif\n\t"                                                                                                   \
+	".if .Lshared\n\tldmia r12!, {r9, r11}\n\tldrd r8, r10, [sp, #28]\n\t"                                         \
+	".else\n\tldmia r12!, {r8-r11}\n\t.endif\n\t"                                                                  \
+	".if .Lexact\n\t"                                                                                              \
+	TML_CM_TWICE_A("r0,r1,r2,r3") TML_CM_EXACTLY("r0,r1,r2,r3", "r8", "r9", "r10", "r11", "lr")                    \
+	"ldmia r12!, {r8-r11}\n\t"                                                                                     \
+	TML_CM_TWICE_B("r4,r5,r6,r7") TML_CM_EXACTLY("r4,r5,r6,r7", "r8", "r9", "r10", "r11", "lr")                    \
+	".else\n\t"                                                                                                    \
+	TML_CM_LINEARLY("r0,r1,r2,r3", "r8", "r9", shift_a)                                                            \
+	TML_CM_LINEARLY("r4,r5,r6,r7", "r10", "r11", shift_b)                                                          \
+	".endif\n\t"                                                                                                   \
+	"ldrd lr, r8, [sp, #8]\n\tldrd r9, r10, [sp, #16]\n\t"                                                         \
+	TML_CM_STORE4("r0", "r1", "r2", "r3")                                                                          \
+	".if .Lodd\n\tcmp lr, r8\n\tbeq 3f\n\t.endif\n\t"                                                              \
+	TML_CM_STORE4("r4", "r5", "r6", "r7")                                                                          \
+	"str lr, [sp, #8]\n\t"                                                                                         \
+	"cmp lr, r8\n\tbne 1b\n"                                                                                      \
+	"3:\n\t"                                                                                                       \
+	"add sp, sp, #28 + 8 * .Lshared\n\t"                                                                           \
+	TML_CM_RESTORE_BLOCK                                                                                           \
+	"pop {r4-r11, pc}"
+
+/* What of a layer is literal in its functions. */
+#define TML_CM_SET_LAYER(form, requantization, low, high, odd)                                                         \
+	TML_CM_SET("plain", form) TML_CM_SET("exact", (requantization) & 1) TML_CM_SET("shared", (requantization) >> 1) \
+	TML_CM_SET("low", low) TML_CM_SET("high", high) TML_CM_SET("odd", odd)
+
 /* Defines the function `name` for tiles of four pixels. The weights of a pair are one block of last + 1 words, at most
  * 32, or, where `looped` is 1, several blocks. `columns` holds, for each word of weights, the inputs of the four pixels. `odd` is 1
  * where the last pair lacks its second channel. */
 #define TML_CM_TILE4(name, last, looped, form, requantization, shift_a, shift_b, low, high, odd)                       \
 	TML_CM_FUNCTION(name)                                                                                          \
 	{                                                                                                              \
-		__asm__(TML_CM_SET("last", last) TML_CM_SET("looped", looped) TML_CM_SET("plain", form)                \
-			TML_CM_SET("exact", (requantization) & 1) TML_CM_SET("shared", (requantization) >> 1)          \
-			TML_CM_SET("low", low) TML_CM_SET("high", high) TML_CM_SET("odd", odd)                         \
-			"ldr r12, [sp]\n\t"                                                                            \
-			"push {r4-r11, lr}\n\t"                                                                        \
-			TML_CM_SAVE_BLOCK                                                                              \
-			"sub r4, r3, r2\n\t"                                                                           \
-			"add r5, r4, r4, lsl #1\n\t"                                                                   \
-			".if .Lshared\n\tldmia r0!, {r6, r7}\n\tpush {r6, r7}\n\t.endif\n\t"                           \
-			"push {r0-r5, r12}\n\t" /* stream, columns, y and its end, depth, 3 * depth, end of columns */ \
-			"mov r12, r0\n"                                                                                \
+		__asm__(TML_CM_SET("last", last) TML_CM_SET("looped", looped)                                          \
+			TML_CM_SET_LAYER(form, requantization, low, high, odd)                                         \
+			TML_CM_TILE4_ENTER                                                                             \
 			"1:\n\t" /* a pair of channels */                                                              \
 			"ldr lr, [sp, #4]\n\t"                                                                         \
 			"ldmia r12!, {r3, r7}\n\t"                                                                     \
-			".if .Llooped\n\t"                                                                             \
-			"mov r0, r3\n\tmov r1, r3\n\tmov r2, r3\n\tmov r4, r7\n\tmov r5, r7\n\tmov r6, r7\n"           \
+			".if .Llooped\n\t" TML_CM_SPREAD4                                                              \
 			"2:\n\t"                                                                                       \
 			".endif\n\t"                                                                                   \
 			TML_CM_BLOCK_START(last)                                                                       \
@@ -151,29 +188,41 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			".endr\n\t"                                                                                    \
 			TML_CM_BLOCK_END                                                                               \
 			".if .Llooped\n\tldr r8, [sp, #24]\n\tcmp lr, r8\n\tbne 2b\n\t.endif\n\t"                      \
-			".if !.Lplain\n\t"                                                                             \
-			"sub r4, r4, r0\n\tsub r5, r5, r1\n\tsub r6, r6, r2\n\tsub r7, r7, r3\n\t"                     \
-			".endif\n\t"                                                                                   \
-			".if .Lshared\n\tldmia r12!, {r9, r11}\n\tldrd r8, r10, [sp, #28]\n\t"                         \
-			".else\n\tldmia r12!, {r8-r11}\n\t.endif\n\t"                                                  \
-			".if .Lexact\n\t"                                                                              \
-			TML_CM_TWICE_A("r0,r1,r2,r3") TML_CM_EXACTLY("r0,r1,r2,r3", "r8", "r9", "r10", "r11", "lr")    \
-			"ldmia r12!, {r8-r11}\n\t"                                                                     \
-			TML_CM_TWICE_B("r4,r5,r6,r7") TML_CM_EXACTLY("r4,r5,r6,r7", "r8", "r9", "r10", "r11", "lr")    \
-			".else\n\t"                                                                                    \
-			TML_CM_LINEARLY("r0,r1,r2,r3", "r8", "r9", shift_a)                                            \
-			TML_CM_LINEARLY("r4,r5,r6,r7", "r10", "r11", shift_b)                                          \
-			".endif\n\t"                                                                                   \
-			"ldrd lr, r8, [sp, #8]\n\tldrd r9, r10, [sp, #16]\n\t"                                         \
-			TML_CM_STORE4("r0", "r1", "r2", "r3")                                                          \
-			".if .Lodd\n\tcmp lr, r8\n\tbeq 3f\n\t.endif\n\t"                                              \
-			TML_CM_STORE4("r4", "r5", "r6", "r7")                                                          \
-			"str lr, [sp, #8]\n\t"                                                                         \
-			"cmp lr, r8\n\tbne 1b\n"                                                                       \
-			"3:\n\t"                                                                                       \
-			"add sp, sp, #28 + 8 * .Lshared\n\t"                                                           \
-			TML_CM_RESTORE_BLOCK                                                                           \
-			"pop {r4-r11, pc}");                                                                           \
+			TML_CM_TILE4_LEAVE(shift_a, shift_b));                                                         \
+	}
+
+/* Sparse weights: of the blocks of two words (two channels by four positions of the window) only some are stored, in
+ * chunks of four. A pair's weights are the number of bytes of all its chunks; a chunk is a word with four bytes, each the
+ * distance of a block behind the one before it in bytes of the columns of four pixels, then the blocks' words.
+ * In TML_CM_CHUNK_START the word of distances is read; TML_CM_SKIP4 moves lr to block i of the chunk. */
+#if defined(__ARM_FP)
+#define TML_CM_CHUNK_START TML_CM_BLOCK_START(8)
+#define TML_CM_SKIP4(i) "vmov r8, s0\n\tuxtab lr, lr, r8, ror #8 * " i "\n\t"
+#else
+#define TML_CM_CHUNK_START "ldr r8, [r12], #4\n\tstr r8, [sp]\n\t"
+#define TML_CM_SKIP4(i) "ldrb r8, [sp, #" i "]\n\tadd lr, lr, r8\n\t"
+#endif
+
+/* Defines the function `name` for tiles of four pixels, on sparse weights. */
+#define TML_CM_SPARSE4(name, form, requantization, shift_a, shift_b, low, high, odd)                                   \
+	TML_CM_FUNCTION(name)                                                                                          \
+	{                                                                                                              \
+		__asm__(TML_CM_SET("last", 8) TML_CM_SET_LAYER(form, requantization, low, high, odd)                   \
+			TML_CM_TILE4_ENTER                                                                             \
+			"1:\n\t" /* a pair of channels */                                                              \
+			"ldr lr, [sp, #4]\n\t"                                                                         \
+			"ldmia r12!, {r3, r7, r8}\n\t"                                                                 \
+			"add r8, r8, r12\n\tstr r8, [sp, #24]\n\t" TML_CM_SPREAD4                                      \
+			"2:\n\t" TML_CM_CHUNK_START                                                                    \
+			".irp i, 0,1,2,3\n\t"                                                                          \
+			TML_CM_SKIP4("\\i")                                                                            \
+			".irp j, 1,2,3,4,5,6,7,8\n\t"                                                                  \
+			".if (\\j - 1) >> 1 == \\i\n\t"                                                               \
+			TML_CM_STEP4("\\j", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7")                            \
+			".endif\n\t.endr\n\t.endr\n\t"                                                               \
+			TML_CM_BLOCK_END                                                                               \
+			"ldr r8, [sp, #24]\n\tcmp r12, r8\n\tbne 2b\n\t"                                              \
+			TML_CM_TILE4_LEAVE(shift_a, shift_b));                                                         \
 	}
 
 /* Two positions of the window for one pixel: sums in r0 and r1. */
@@ -199,16 +248,38 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 #define TML_CM_DROP_SHARED ".if .Lshared\n\tadd sp, sp, #8\n\t.endif\n\t"
 #endif
 
+/* Start and end of a function for single pixels. */
+#define TML_CM_TILE1_ENTER "ldr r12, [sp]\n\t" TML_CM_HOLD_SHARED
+
+#define TML_CM_TILE1_LEAVE(shift_a, shift_b)                                                                           \
+	".if !.Lplain\n\tsub r1, r1, r0\n\t.endif\n\t"                                                                 \
+	".if .Lexact\n\t"                                                                                              \
+	"ldmia r12!, {r4-r11}\n\t"                                                                                     \
+	TML_CM_TWICE_A("r0") TML_CM_EXACTLY("r0", "r4", "r5", "r6", "r7", "lr")                                        \
+	TML_CM_TWICE_B("r1") TML_CM_EXACTLY("r1", "r8", "r9", "r10", "r11", "lr")                                      \
+	".else\n\t"                                                                                                    \
+	".if .Lshared\n\tldmia r12!, {r5, r7}\n\t" TML_CM_GET_SHARED                                                   \
+	".else\n\tldmia r12!, {r4-r7}\n\t.endif\n\t"                                                                   \
+	TML_CM_LINEARLY("r0", "r4", "r5", shift_a) TML_CM_LINEARLY("r1", "r6", "r7", shift_b)                          \
+	".endif\n\t"                                                                                                   \
+	"ldrd r2, lr, [sp, #4]\n\t"                                                                                    \
+	"strb r0, [r2], #1\n\t"                                                                                        \
+	".if .Lodd\n\tcmp r2, lr\n\tbeq 3f\n\t.endif\n\t"                                                              \
+	"strb r1, [r2], #1\n\t"                                                                                        \
+	"str r2, [sp, #4]\n\t"                                                                                         \
+	"cmp r2, lr\n\tbne 1b\n"                                                                                      \
+	"3:\n\t"                                                                                                       \
+	"add sp, sp, #12\n\t" TML_CM_DROP_SHARED                                                                       \
+	"pop {r4-r11, pc}"
+
 /* Defines the function `name` for single pixels, on the same stream. A pair has `rounds` times 16 words of weights, where
  * 2 stands for any larger number too, and `rest` more, an even number; `columns` as many. */
 #define TML_CM_TILE1(name, rounds, rest, form, requantization, shift_a, shift_b, low, high, odd)                       \
 	TML_CM_FUNCTION(name)                                                                                          \
 	{                                                                                                              \
-		__asm__(TML_CM_SET("rounds", rounds) TML_CM_SET("rest", rest) TML_CM_SET("plain", form)                \
-			TML_CM_SET("exact", (requantization) & 1) TML_CM_SET("shared", (requantization) >> 1)          \
-			TML_CM_SET("low", low) TML_CM_SET("high", high) TML_CM_SET("odd", odd)                         \
-			"ldr r12, [sp]\n\t"                                                                            \
-			TML_CM_HOLD_SHARED                                                                             \
+		__asm__(TML_CM_SET("rounds", rounds) TML_CM_SET("rest", rest)                                          \
+			TML_CM_SET_LAYER(form, requantization, low, high, odd)                                         \
+			TML_CM_TILE1_ENTER                                                                             \
 			"sub r3, r12, #.Lrest * 4\n\t"                                                                 \
 			"mov r12, r0\n"                                                                                \
 			"1:\n\t" /* a pair of channels */                                                              \
@@ -219,30 +290,35 @@ typedef void tml_cm_tile(const int32_t *stream, const uint32_t *columns, int8_t 
 			".rept 4\n\t" TML_CM_STEPS1 ".endr\n\t"                                                        \
 			".if .Lrounds > 1\n\tcmp lr, r3\n\tbne 2b\n\t.endif\n\t"                                       \
 			".endif\n\t"                                                                                   \
-			".rept .Lrest / 4\n\t" TML_CM_STEPS1 ".endr\n\t"                                       \
-			".if .Lrest & 2\n\t"                                                                          \
+			".rept .Lrest / 4\n\t" TML_CM_STEPS1 ".endr\n\t"                                               \
+			".if .Lrest & 2\n\t"                                                                           \
 			"ldmia r12!, {r4, r5}\n\tldmia lr!, {r8, r9}\n\t"                                              \
 			TML_CM_STEP1("r4", "r8") TML_CM_STEP1("r5", "r9")                                              \
 			".endif\n\t"                                                                                   \
-			".if !.Lplain\n\tsub r1, r1, r0\n\t.endif\n\t"                                                 \
-			".if .Lexact\n\t"                                                                              \
-			"ldmia r12!, {r4-r11}\n\t"                                                                     \
-			TML_CM_TWICE_A("r0") TML_CM_EXACTLY("r0", "r4", "r5", "r6", "r7", "lr")                        \
-			TML_CM_TWICE_B("r1") TML_CM_EXACTLY("r1", "r8", "r9", "r10", "r11", "lr")                      \
-			".else\n\t"                                                                                    \
-			".if .Lshared\n\tldmia r12!, {r5, r7}\n\t" TML_CM_GET_SHARED                                     \
-			".else\n\tldmia r12!, {r4-r7}\n\t.endif\n\t"                                                   \
-			TML_CM_LINEARLY("r0", "r4", "r5", shift_a) TML_CM_LINEARLY("r1", "r6", "r7", shift_b)          \
-			".endif\n\t"                                                                                   \
-			"ldrd r2, lr, [sp, #4]\n\t"                                                                    \
-			"strb r0, [r2], #1\n\t"                                                                        \
-			".if .Lodd\n\tcmp r2, lr\n\tbeq 3f\n\t.endif\n\t"                                              \
-			"strb r1, [r2], #1\n\t"                                                                        \
-			"str r2, [sp, #4]\n\t"                                                                         \
-			"cmp r2, lr\n\tbne 1b\n"                                                                       \
-			"3:\n\t"                                                                                       \
-			"add sp, sp, #12\n\t" TML_CM_DROP_SHARED                                                       \
-			"pop {r4-r11, pc}");                                                                           \
+			TML_CM_TILE1_LEAVE(shift_a, shift_b));                                                         \
+	}
+
+/* Defines the function `name` for single pixels, on sparse weights. A pixel's columns are a quarter as long as those
+ * that the distances are told in. */
+#define TML_CM_SPARSE1(name, form, requantization, shift_a, shift_b, low, high, odd)                                   \
+	TML_CM_FUNCTION(name)                                                                                          \
+	{                                                                                                              \
+		__asm__(TML_CM_SET_LAYER(form, requantization, low, high, odd)                                         \
+			TML_CM_TILE1_ENTER                                                                             \
+			"mov r12, r0\n"                                                                                \
+			"1:\n\t" /* a pair of channels */                                                              \
+			"ldr lr, [sp]\n\t"                                                                             \
+			"ldmia r12!, {r0, r1, r7}\n\t"                                                                 \
+			"add r7, r7, r12\n"                                                                            \
+			"2:\n\t"                                                                                       \
+			"ldr r10, [r12], #4\n\t"                                                                       \
+			".irp i, 0,1,2,3\n\t"                                                                          \
+			"uxtb r11, r10, ror #8 * \\i\n\tadd lr, lr, r11, lsr #2\n\t"                                  \
+			"ldmia r12!, {r4, r5}\n\tldmia lr!, {r8, r9}\n\t"                                              \
+			TML_CM_STEP1("r4", "r8") TML_CM_STEP1("r5", "r9")                                              \
+			".endr\n\t"                                                                                    \
+			"cmp r12, r7\n\tbne 2b\n\t"                                                                   \
+			TML_CM_TILE1_LEAVE(shift_a, shift_b));                                                         \
 	}
 
 #endif

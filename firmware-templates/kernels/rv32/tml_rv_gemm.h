@@ -15,6 +15,8 @@
  *   0 one of four, -1 two of two. Positions past the window have weights of 0. Then 0 to 3 bytes up to a whole word;
  *   requantization of the first channel, that of the second.
  * Single pixels use the same stream without packing.
+ * Sparse packed form: rounds of zeros are left out. Each round, and the end of the rounds, has one byte more ahead: how
+ * many rounds are left out there.
  *
  * Plain form, for single rows: eight channels at a time: their start values; for each position, K rounded up to four,
  * their weights; their requantizations.
@@ -32,6 +34,8 @@
 
 #include <stdint.h>
 
+#define TML_RV_DENSE 0
+#define TML_RV_SPARSE 1
 #define TML_RV_LINEAR 0
 #define TML_RV_EXACT 1
 
@@ -126,11 +130,22 @@ typedef void tml_rv_tile(const int32_t *stream, const void *inputs, int8_t *y, c
 	TML_RV_POSITION("4", "0") TML_RV_POSITION("5", "0") TML_RV_POSITION("6", "0") TML_RV_POSITION("7", "0")        \
 	TML_RV_EXTRACT
 
-#define TML_RV_NEXT_ROUND "addi a0, a0, 17\n\taddi a1, a1, 64\n\tbne a1, t2, 2b\n\t"
+/* Inputs of `bytes` (2^shift) a round at a1, up to t2; the rounds end at label `end`. */
+#define TML_RV_ROUNDS(sparse, shift, end)                                                                              \
+	".if !(" TML_RV_TEXT(sparse) ")\n\tbeq a1, t2, " end "\n\t.endif\n"                                           \
+	"2:\n\t"                                                                                                       \
+	".if " TML_RV_TEXT(sparse) "\n\t"                                                                              \
+	"lbu t6, 0(a0)\n\tslli t6, t6, " shift "\n\tadd a1, a1, t6\n\taddi a0, a0, 1\n\tbeq a1, t2, " end "\n\t"         \
+	".endif\n\t"
+
+/* `end` goes where the rounds end, if that is not what follows. */
+#define TML_RV_NEXT_ROUND(sparse, bytes, end)                                                                          \
+	"addi a0, a0, 17\n\taddi a1, a1, " bytes "\n\t"                                                                \
+	".if " TML_RV_TEXT(sparse) "\n\tj 2b\n\t.else\n\tbne a1, t2, 2b\n\t" end ".endif\n"
 
 /* Defines the function `name` for tiles of four pixels: `inputs` are columns, for each position the words of pixels 0
  * and 1 and of pixels 2 and 3. */
-#define TML_RV_TILE4(name, form)                                                                                       \
+#define TML_RV_TILE4(name, form, sparse)                                                                               \
 	TML_RV_FUNCTION(name)                                                                                          \
 	{                                                                                                              \
 		__asm__(TML_RV_SAVE TML_RV_FINISH_BYTES(form)                                                          \
@@ -142,16 +157,15 @@ typedef void tml_rv_tile(const int32_t *stream, const void *inputs, int8_t *y, c
 			"lw s4, 0(a0)\n\tlw s8, 4(a0)\n\tlw s6, 8(a0)\n\tlw s10, 12(a0)\n\t"                           \
 			"addi a0, a0, 16\n\tmv a1, t3\n\t"                                                             \
 			"mv s5, s4\n\tmv s9, s8\n\tmv s7, s6\n\tmv s11, s10\n\t"                                       \
-			"beq a1, t2, 5f\n"                                                                             \
-			"2:\n\t" /* a round */                                                                         \
+			TML_RV_ROUNDS(sparse, "6", "5f")                                                               \
 			"lb t6, 0(a0)\n\t"                                                                             \
-			"bnez t6, 3f\n\t" TML_RV_GROUP4("0") TML_RV_GROUP4("4") TML_RV_NEXT_ROUND                      \
-			"j 5f\n"                                                                                       \
+			"bnez t6, 3f\n\t" TML_RV_GROUP4("0") TML_RV_GROUP4("4")                                        \
+			TML_RV_NEXT_ROUND(sparse, "64", "j 5f\n\t")                                                          \
 			"3:\n\t"                                                                                       \
-			"bltz t6, 4f\n\t" TML_RV_GROUP8 TML_RV_NEXT_ROUND                                              \
-			"j 5f\n"                                                                                       \
+			"bltz t6, 4f\n\t" TML_RV_GROUP8                                                                \
+			TML_RV_NEXT_ROUND(sparse, "64", "j 5f\n\t")                                                          \
 			"4:\n\t" TML_RV_GROUP2("0") TML_RV_GROUP2("2") TML_RV_GROUP2("4") TML_RV_GROUP2("6")           \
-			TML_RV_NEXT_ROUND                                                                              \
+			TML_RV_NEXT_ROUND(sparse, "64", "")                                                          \
 			"5:\n\t"                                                                                       \
 			"lw t6, 8(a3)\n\tbeqz t6, 7f\n\t"                                                              \
 			"lb t6, 0(a0)\n\tbltz t6, 6f\n\t" TML_RV_GROUP4("0")                                           \
@@ -183,7 +197,7 @@ typedef void tml_rv_tile(const int32_t *stream, const void *inputs, int8_t *y, c
 
 /* Defines the function `name` for single pixels on the stream of the packed form: `inputs` are the bytes of the window,
  * up to three more of which are read. */
-#define TML_RV_TILE1(name, form)                                                                                       \
+#define TML_RV_TILE1(name, form, sparse)                                                                               \
 	TML_RV_FUNCTION(name)                                                                                          \
 	{                                                                                                              \
 		__asm__(TML_RV_SAVE TML_RV_FINISH_BYTES(form)                                                          \
@@ -193,11 +207,10 @@ typedef void tml_rv_tile(const int32_t *stream, const void *inputs, int8_t *y, c
 			"lw s1, 8(a3)\n\tlw s2, 16(a3)\n\tlw s3, 20(a3)\n\tlw s5, 12(a3)\n"                            \
 			"1:\n\t"                                                                                       \
 			"lw s4, 0(a0)\n\tlw s6, 8(a0)\n\taddi a0, a0, 16\n\tmv a1, t3\n\t"                             \
-			"beq a1, t2, 3f\n"                                                                             \
-			"2:\n\t"                                                                                       \
+			TML_RV_ROUNDS(sparse, "3", "3f")                                                               \
 			TML_RV_POSITION1("0") TML_RV_POSITION1("1") TML_RV_POSITION1("2") TML_RV_POSITION1("3")        \
 			TML_RV_POSITION1("4") TML_RV_POSITION1("5") TML_RV_POSITION1("6") TML_RV_POSITION1("7")        \
-			"addi a0, a0, 17\n\taddi a1, a1, 8\n\tbne a1, t2, 2b\n"                                        \
+			TML_RV_NEXT_ROUND(sparse, "8", "")                                                           \
 			"3:\n\t"                                                                                       \
 			"beqz s1, 4f\n\t"                                                                              \
 			TML_RV_POSITION1("0") TML_RV_POSITION1("1") TML_RV_POSITION1("2") TML_RV_POSITION1("3")        \
