@@ -46,10 +46,13 @@ export function parseBytes(text: string, name: string): number {
   return value;
 }
 
+/** An emulated board that starts by itself. */
+export const defaultBoard = 'virtual-stm32f405';
+
 export const boardOption: OptionSpec = {
   flags: '--board <id>',
   help: 'the board; tinyml boards lists them',
-  fallback: 'virtual-stm32f405',
+  fallback: defaultBoard,
   setting: 'board',
 };
 
@@ -122,6 +125,7 @@ export const settingNames: readonly string[] = [
   'convertEngine',
   'quantize',
   'runs',
+  'train',
   'budget',
   'trials',
   'sampler',

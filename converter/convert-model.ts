@@ -8,6 +8,7 @@ import type { Graph, Node, Shape } from './ir/types.ts';
 import { opOf } from './ops/index.ts';
 import { transposesLeft } from './passes/simplify-layout.ts';
 import { type DumpAfter, integerPasses, optimize, runPasses } from './pipeline.ts';
+import type { Ranges } from './quant/calibrate.ts';
 import { calibrationNeeded } from './quant/errors.ts';
 import { judgeCalibration } from './quant/judge-calibration.ts';
 import { narrowLayers } from './quant/precision.ts';
@@ -26,6 +27,8 @@ export interface ConvertOptions {
   readonly quantize: Scheme;
   readonly optimize: 'speed' | 'size';
   readonly calibration?: CalibrationData;
+  /** Ranges that quantization-aware training learned, by the names of the optimized graph's values. */
+  readonly learnedRanges?: Ranges;
   /** How a float model is quantized, where that differs from the default. */
   readonly recipe?: Partial<Recipe>;
   /** C kernel headers by file name; the converter itself opens no files. */
@@ -129,9 +132,13 @@ async function quantized(float: Graph, options: ConvertOptions): Promise<Quantiz
   onStage?.(`calibrating on ${calibration.count} samples`);
   const observed = await observe(float, calibration);
   onStage?.('quantizing');
-  const made = await quantizeModel(observed, calibration, recipe, {
-    perChannelFullyConnected: engine === 'aot',
-  });
+  const made = await quantizeModel(
+    observed,
+    calibration,
+    recipe,
+    { perChannelFullyConnected: engine === 'aot' },
+    options.learnedRanges,
+  );
   onStage?.('comparing with float, layer by layer');
   const noise = await signalToNoise(
     made.float,

@@ -9,6 +9,7 @@ import type { Context } from '../context.ts';
 import { wrongChoice } from '../errors.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
 import { calibOption, inputShapeOption, optimizeOption } from '../options.ts';
+import { calibOption, defaultBoard, inputShapeOption, optimizeOption } from '../options.ts';
 import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
 import { peakText } from '../report/kernel-table.ts';
 import { renderTable } from '../report/table.ts';
@@ -17,9 +18,12 @@ import { convertOpenModel } from '../session/convert.ts';
 import { type ExportFormat, exportFormats, exportModel, extensionOf } from '../session/export-model.ts';
 import { type ModelReport, reportOf, writeModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
+import { type InputShapes, openModel } from '../session/open-model.ts';
+import { removeCheckpoint } from '../session/prune.ts';
 import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
+import { type TrainFirstFlags, trainFirst, trainFirstOptions } from '../session/train-first.ts';
 
-interface ConvertOptions extends RecipeOptions {
+interface ConvertOptions extends RecipeOptions, TrainFirstFlags {
   readonly output?: string;
   readonly calib?: string;
   readonly board?: string;
@@ -97,6 +101,7 @@ export const command = defineCommand<ConvertOptions>({
   examples: [
     'tinyml convert model.onnx --calib data.npz -o out',
     'tinyml convert model.tflite --engine tflm -o out',
+    'tinyml convert model.onnx --prune macs=0.5 --qat --train train.npz --calib data.npz -o out',
     'tinyml convert model.onnx --input-shape input=1,49,10,1 --calib data.npz',
   ],
   options: [
@@ -117,6 +122,7 @@ export const command = defineCommand<ConvertOptions>({
       setting: 'quantize',
     },
     ...recipeOptions,
+    ...trainFirstOptions,
     optimizeOption,
     { flags: '--board <id>', help: 'refuse a model that is too big for this board' },
     inputShapeOption,
@@ -135,8 +141,21 @@ export const command = defineCommand<ConvertOptions>({
     if (options.board !== undefined) refuseTooBig(chooseBoard(options.board), converted);
     if (options.to !== undefined) return writeExport(context, model, converted, choice, options.to);
     const folder = options.output ?? model.name.slice(0, model.name.length - extname(model.name).length);
+    const recipe = recipeOf(options);
+    const place = { calib: options.calib, board: options.board ?? defaultBoard, output: folder, recipe };
+    const { model: trained, words, learnedRanges } = await trainFirst(context, model, options, place);
+    const choice = {
+      ...options,
+      recipe,
+      trained: words,
+      ...(learnedRanges ? { learnedRanges } : {}),
+      ...(dump ? { dump } : {}),
+    };
+    const converted = await convertOpenModel(context, trained, choice);
+    if (options.board !== undefined) refuseTooBig(chooseBoard(options.board), converted);
     const report = reportOf(model, converted, choice);
     writeModelFolder(context, folder, report, converted, [path]);
+    removeCheckpoint(folder);
     context.output.result(report, () => renderReport(report, folder));
     return 0;
   },

@@ -10,6 +10,7 @@ import type { DataArray } from '../../converter/data/array.ts';
 import { type InputPort, type InputSamples, samplesFor } from '../../converter/data/samples.ts';
 import { floatBatch } from '../../converter/evaluate/encode.ts';
 import type { DumpAfter } from '../../converter/pipeline.ts';
+import type { Ranges } from '../../converter/quant/calibrate.ts';
 import type { Recipe } from '../../converter/quant/recipe.ts';
 import type { Context } from '../context.ts';
 import { readDataPath } from '../files/data-path.ts';
@@ -27,6 +28,10 @@ export interface ConversionChoice {
   readonly quantize?: Scheme;
   readonly optimize?: 'speed' | 'size';
   readonly dump?: DumpAfter;
+  /** Words of the command line that say how the model was trained first. */
+  readonly trained?: readonly string[];
+  /** What quantization-aware training learned about a model that it optimized already. */
+  readonly learnedRanges?: Ranges;
   /** How a float model is quantized, where that differs from the default. */
   readonly recipe?: Partial<Recipe>;
 }
@@ -52,9 +57,18 @@ export function readCalibration(path: string, ports: readonly InputPort[]): Cali
 /** For the banner of generated files: what decides their content, without the paths of this machine. */
 function canonicalCommand(
   model: string,
-  { engine = 'aot', quantize = 'int8', optimize = 'speed', recipe = {} }: ConversionChoice,
+  { engine = 'aot', quantize = 'int8', optimize = 'speed', recipe = {}, trained = [] }: ConversionChoice,
 ): string {
-  const words = ['--engine', engine, '--quantize', quantize, '--optimize', optimize, ...recipeWords(recipe)];
+  const words = [
+    '--engine',
+    engine,
+    '--quantize',
+    quantize,
+    '--optimize',
+    optimize,
+    ...recipeWords(recipe),
+    ...trained,
+  ];
   return `tinyml convert ${model} ${words.join(' ')}`;
 }
 
@@ -77,6 +91,7 @@ export async function convertOpenModel(
       quantize,
       optimize,
       ...(calibration ? { calibration } : {}),
+      ...(choice.learnedRanges ? { learnedRanges: choice.learnedRanges } : {}),
       ...(choice.recipe ? { recipe: choice.recipe } : {}),
       kernels: readKernels(),
       toolVersion: packageVersion(),

@@ -2,6 +2,7 @@ import type { CostMetric } from '../../converter/prune/cost.ts';
 import type { Criterion } from '../../converter/prune/importance.ts';
 import type { Schedule } from '../../converter/prune/plan-units.ts';
 import type { PruneSettings, PruneTarget } from '../../converter/prune/prune-model.ts';
+import type { TrainingSettings } from '../../converter/train/training-session.ts';
 import type { OptionSpec } from '../command.ts';
 import { badValue } from '../errors.ts';
 import { countUpTo } from '../options.ts';
@@ -28,26 +29,42 @@ export function parsePositive(text: string, name: string): number {
   return value;
 }
 
+/** What the options of training give; what is not said depends on what is trained. */
+export interface TrainingFlags {
+  readonly distill: boolean;
+  readonly epochs?: number;
+  readonly batch: number;
+  readonly learningRate?: number;
+  readonly seed: number;
+}
+
 /** What the options below give. */
-export interface PruneFlags {
+export interface PruneFlags extends TrainingFlags {
   readonly criterion: Criterion;
   readonly schedule: Schedule;
   readonly fineTune: boolean;
-  readonly distill: boolean;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly learningRate: number;
   readonly step: number;
-  readonly seed: number;
 }
+
+/** Enough after channels were removed, and for weights that only have to find better places on the grid. */
+const pruneDefaults = { epochs: 5, learningRate: 0.002 };
+const tuneDefaults = { epochs: 2, learningRate: 0.0003 };
 
 /** How a model is trained on the user's data. */
 export const trainingOptions: readonly OptionSpec[] = [
   { flags: '--distill', help: 'learn from the original model beside the labels (default)' },
   { flags: '--no-distill', help: 'learn from the labels alone', fallback: true },
-  { flags: '--epochs <n>', help: 'passes over the data', parse: parsePositive, fallback: 5 },
+  {
+    flags: '--epochs <n>',
+    help: `passes over the data (default ${pruneDefaults.epochs}; ${tuneDefaults.epochs} for --qat)`,
+    parse: parsePositive,
+  },
   { flags: '--batch <n>', help: 'samples a step', parse: countUpTo(4096), fallback: 32 },
-  { flags: '--learning-rate <rate>', help: 'highest rate of Adam', parse: parsePositive, fallback: 0.002 },
+  {
+    flags: '--learning-rate <rate>',
+    help: `highest rate of Adam (default ${pruneDefaults.learningRate}; ${tuneDefaults.learningRate} for --qat)`,
+    parse: parsePositive,
+  },
   { flags: '--seed <n>', help: 'decides the order of samples', parse: countUpTo(999_999_999), fallback: 1 },
 ];
 
@@ -75,7 +92,21 @@ export const pruneOptions: readonly OptionSpec[] = [
   ...trainingOptions,
 ];
 
-export function pruneSettings(options: PruneFlags & { readonly target: PruneTarget }): PruneSettings {
-  const { target, criterion, schedule, fineTune, distill, epochs, batch, learningRate, step, seed } = options;
-  return { target, criterion, schedule, fineTune, distill, epochs, batch, rate: learningRate, step, seed };
+function trainingSettings(
+  flags: TrainingFlags,
+  defaults: { readonly epochs: number; readonly learningRate: number },
+): TrainingSettings {
+  const { batch, distill, seed } = flags;
+  const rate = flags.learningRate ?? defaults.learningRate;
+  return { batch, distill, seed, epochs: flags.epochs ?? defaults.epochs, rate };
+}
+
+export function pruneSettings(flags: PruneFlags & { readonly target: PruneTarget }): PruneSettings {
+  const { target, criterion, schedule, fineTune, step } = flags;
+  return { ...trainingSettings(flags, pruneDefaults), target, criterion, schedule, fineTune, step };
+}
+
+/** Settings of quantization-aware fine-tuning. */
+export function tuneSettings(flags: TrainingFlags): TrainingSettings {
+  return trainingSettings(flags, tuneDefaults);
 }

@@ -8,11 +8,11 @@ import { readCheckpoint, writeCheckpoint } from '../../converter/prune/checkpoin
 import { alreadyQuantized } from '../../converter/prune/errors.ts';
 import {
   type PrunedModel,
-  type PruneInput,
   type PruneSettings,
   type PruneState,
   pruneModel,
 } from '../../converter/prune/prune-model.ts';
+import type { TrainingInput } from '../../converter/train/training-session.ts';
 import type { Context } from '../context.ts';
 import { readDataPath } from '../files/data-path.ts';
 import { writeFileAtomically } from '../files/output-file.ts';
@@ -31,19 +31,19 @@ export interface PruneChoice extends PruneSettings {
 }
 
 /** Samples and, where the data have them, labels. */
-export function readTrainingData(model: OpenModel, path: string): Omit<PruneInput, 'graph'> {
+export function readTrainingData(model: OpenModel, path: string): Omit<TrainingInput, 'graph'> {
   const dataset = readDataPath(path);
   const samples = samplesFor(model.graph.inputs, dataset, 'x');
   const count = samples[0]?.count ?? 0;
   const y = dataset.arrays.has('y') ? labelsFor(dataset, count) : undefined;
-  const labels = { file: path, ...(y ? { data: y.data, shape: y.shape } : {}) };
+  const labels = { file: path, ...(y ? { data: y.data } : {}) };
   return { inputs: floatBatch(samples), count, labels };
 }
 
 /** Names a run by all that decides its result. */
 function runKey(
   model: OpenModel,
-  input: PruneInput,
+  input: TrainingInput,
   { output: _, data: __, board, ...settings }: PruneChoice,
 ) {
   const hash = createHash('sha256').update(`${packageVersion()} ${model.sha256} ${board}`);
@@ -53,7 +53,7 @@ function runKey(
   return hash.digest('hex');
 }
 
-function tellWithoutLabels(context: Context, { labels }: PruneInput, choice: PruneChoice): void {
+function tellWithoutLabels(context: Context, { labels }: TrainingInput, choice: PruneChoice): void {
   if (labels.data || !choice.distill || !choice.fineTune) return;
   context.output.note(`${labels.file} has no labels y: learning from the unpruned model alone`);
 }
@@ -77,7 +77,7 @@ function earlierState(context: Context, path: string, key: string): PruneState |
 }
 
 /** Tells loss and the time that is left, from the speed so far. */
-function progressTeller(context: Context, progress: Progress) {
+export function progressTeller(context: Context, progress: Progress) {
   let first: { done: number; at: number } | undefined;
   let told = Date.now();
   return ({

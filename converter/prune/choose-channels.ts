@@ -60,7 +60,37 @@ export function chooseChannels(
     best.queue.next += best.chunk.length;
     cost = costWithout(graph, map, removed);
   }
-  return { removed, cost, reached: true };
+  giveBack(graph, map, importance, queues, removed, target, step);
+  return { removed, cost: costWithout(graph, map, removed), reached: true };
+}
+
+const lossOf = (groups: readonly ChannelGroup[], importance: Importance) =>
+  groups.reduce((sum, group) => sum + importance.get(group.id)!, 0);
+
+/** The last removal may have saved more than was needed: what fits in again comes back, most important first. */
+function giveBack(
+  graph: Graph,
+  map: ChannelMap,
+  importance: Importance,
+  queues: readonly Queue[],
+  removed: Set<number>,
+  target: { readonly metric: CostMetric; readonly limit: number },
+  step: number,
+): void {
+  for (;;) {
+    const last = queues
+      .filter((queue) => queue.next >= step)
+      .map((queue) => ({ queue, chunk: queue.groups.slice(queue.next - step, queue.next) }))
+      .sort((a, b) => lossOf(b.chunk, importance) - lossOf(a.chunk, importance));
+    const fits = last.find(({ chunk }) => {
+      const gone = new Set(removed);
+      for (const group of chunk) gone.delete(group.id);
+      return costWithout(graph, map, gone)[target.metric] <= target.limit;
+    });
+    if (!fits) return;
+    for (const group of fits.chunk) removed.delete(group.id);
+    fits.queue.next -= fits.chunk.length;
+  }
 }
 
 function bestChunk(
@@ -78,8 +108,7 @@ function bestChunk(
     const chunk = nextChunk(queue, step);
     if (chunk.length === 0) continue;
     const after = costWithout(graph, map, new Set([...removed, ...chunk.map((group) => group.id)]));
-    const loss = chunk.reduce((sum, group) => sum + importance.get(group.id)!, 0);
-    const price = loss / Math.max(cost - after[saved], Number.MIN_VALUE);
+    const price = lossOf(chunk, importance) / Math.max(cost - after[saved], Number.MIN_VALUE);
     if (!best || price < best.price) best = { queue, chunk, price };
   }
   return best;

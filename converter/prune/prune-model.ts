@@ -1,21 +1,10 @@
-import { evaluateFloat, type FloatBatch } from '../evaluate/float.ts';
-import { type Score, score } from '../evaluate/metrics.ts';
-import { toGraphLayout } from '../evaluate/ports.ts';
+import type { Score } from '../evaluate/metrics.ts';
 import { tensorOf } from '../ir/graph.ts';
-import { elementCount } from '../ir/tensor.ts';
 import type { Graph } from '../ir/types.ts';
-import type { Tf } from '../ops/define-op.ts';
-import { Adam, type AdamState } from '../train/adam.ts';
-import { loadTraining } from '../train/load-training.ts';
-import {
-  lossGraph,
-  type Objective,
-  objectiveFor,
-  type Teaching,
-  type TrainingLabels,
-} from '../train/objective.ts';
+import type { AdamState } from '../train/adam.ts';
 import { shuffledIndices } from '../train/random.ts';
-import { Trainer, type TrainingSet, trainingSet } from '../train/trainer.ts';
+import type { Trainer } from '../train/trainer.ts';
+import { type TrainingInput, TrainingSession, type TrainingSettings } from '../train/training-session.ts';
 import { type ChannelMap, type KeptLayer, mapChannels } from './channel-groups.ts';
 import { type Choice, chooseChannels } from './choose-channels.ts';
 import { type Cost, type CostMetric, costWithout } from './cost.ts';
@@ -37,28 +26,13 @@ export interface PruneTarget {
   readonly share: number;
 }
 
-export interface PruneSettings {
+export interface PruneSettings extends TrainingSettings {
   readonly target: PruneTarget;
   readonly criterion: Criterion;
   readonly schedule: Schedule;
   /** Channel counts become multiples of this. */
   readonly step: number;
   readonly fineTune: boolean;
-  /** Learn from the unpruned model beside the labels. */
-  readonly distill: boolean;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly rate: number;
-  readonly seed: number;
-}
-
-export interface PruneInput {
-  /** Optimized, float. */
-  readonly graph: Graph;
-  /** Samples in the user's axis order. */
-  readonly inputs: FloatBatch;
-  readonly count: number;
-  readonly labels: TrainingLabels & { readonly shape?: readonly number[] };
 }
 
 /** Where a run stands between two pieces of training; enough to go on from. */
@@ -100,133 +74,48 @@ export interface PrunedModel {
 /** Samples for means and spreads; more changes them by little. */
 const statisticSamples = 512;
 const taylorBatches = 32;
-/** Softening that keeps what the teacher says of wrong classes, and its share of the loss. */
-const [temperature, teacherShare] = [4, 0.7];
-/** Share of the samples that is held out to tell how good the result is, and the most of them. */
-const [heldOutShare, mostHeldOut] = [0.1, 1000];
 /** Attempts to hit a measured target. */
 const measuredAttempts = 6;
 
 interface Session {
-  readonly tf: Tf;
-  readonly input: PruneInput;
+  readonly training: TrainingSession;
   readonly settings: PruneSettings;
   readonly hooks: PruneHooks;
-  readonly objective: Objective | undefined;
-  readonly heldOut: Int32Array;
-  readonly teaching: Teaching | undefined;
-  readonly data: TrainingSet;
   readonly before: Cost;
 }
 
-/** Samples for training and those held out. */
-function split(samples: Int32Array, seed: number): { training: Int32Array; heldOut: Int32Array } {
-  const order = shuffledIndices(samples.length, seed);
-  const held = samples.length < 20 ? 0 : Math.min(mostHeldOut, Math.round(samples.length * heldOutShare));
-  const pick = (indices: Int32Array) => indices.map((i) => samples[i]!).sort();
-  return { training: pick(order.subarray(held)), heldOut: pick(order.subarray(0, held)) };
-}
-
-const rowsOf = (source: Float32Array, size: number, indices: Int32Array) => {
-  const rows = new Float32Array(indices.length * size);
-  for (const [i, n] of indices.entries()) rows.set(source.subarray(n * size, (n + 1) * size), i * size);
-  return rows;
-};
-
-/** Logits, or outputs, of the unpruned model for all samples, in the graph's layout. */
-async function teacherOf(input: PruneInput): Promise<Teaching> {
-  const { graph } = lossGraph(input.graph);
-  const port = graph.outputs[0]!;
-  const [user] = await evaluateFloat(graph, input.inputs, input.count);
-  const size = elementCount(port.shape);
-  const outputs = new Float32Array(user!.length);
-  for (let n = 0; n < input.count; n++)
-    outputs.set(toGraphLayout(port, user!.subarray(n * size, (n + 1) * size)), n * size);
-  return { outputs, share: teacherShare, temperature };
-}
-
-function needsObjective({ criterion, fineTune }: PruneSettings): boolean {
-  return fineTune || criterion === 'taylor';
-}
-
-async function openSession(input: PruneInput, settings: PruneSettings, hooks: PruneHooks): Promise<Session> {
-  const { graph, inputs, count, labels } = input;
-  const whole = needsObjective(settings)
-    ? objectiveFor(graph, inputs, count, labels, settings.distill)
-    : undefined;
-  const all = Int32Array.from({ length: count }, (_, i) => i);
-  const { training, heldOut } = split(whole?.samples ?? all, settings.seed);
-  const teaches = settings.distill && whole !== undefined;
+async function openSession(
+  input: TrainingInput,
+  settings: PruneSettings,
+  hooks: PruneHooks,
+): Promise<Session> {
+  const trains = settings.fineTune || settings.criterion === 'taylor';
   return {
-    tf: await loadTraining(),
-    input,
+    training: await TrainingSession.open(input, settings, trains),
     settings,
     hooks,
-    objective: whole && { ...whole, samples: training },
-    heldOut: scoredSamples(labels, heldOut, all, training),
-    teaching: teaches ? await teacherOf(input) : undefined,
-    data: trainingSet(graph, inputs, count),
-    before: costWithout(graph, mapChannels(graph), new Set()),
+    before: costWithout(input.graph, mapChannels(input.graph), new Set()),
   };
 }
 
-/** An autoencoder trains on normal samples only, but is scored on all others too. */
-function scoredSamples(
-  labels: TrainingLabels,
-  heldOut: Int32Array,
-  all: Int32Array,
-  training: Int32Array,
-): Int32Array {
-  if (!labels.data || training.length + heldOut.length === all.length) return heldOut;
-  const trained = new Set(training);
-  return all.filter((n) => !trained.has(n));
-}
-
-async function scoreOf(session: Session, graph: Graph): Promise<Score | undefined> {
-  const { labels, inputs, count } = session.input;
-  const { heldOut } = session;
-  if (!labels.data || heldOut.length === 0) return undefined;
-  const samples = inputs.map((source) => rowsOf(source, source.length / count, heldOut));
-  const [outputs] = await evaluateFloat(graph, samples, heldOut.length);
-  const each = labels.data.length / count;
-  const data = rowsOf(Float32Array.from(labels.data), each, heldOut);
-  return score(samples[0]!, outputs!, { data, shape: [heldOut.length, each] });
-}
-
-function statistics({ input, heldOut }: Session) {
-  const held = new Set(heldOut);
-  const all = Int32Array.from({ length: input.count }, (_, i) => i).filter((n) => !held.has(n));
-  const stride = Math.max(1, Math.floor(all.length / statisticSamples));
-  const picked = all.filter((_, i) => i % stride === 0).subarray(0, statisticSamples);
-  const inputs = input.inputs.map((source) => rowsOf(source, source.length / input.count, picked));
-  return { inputs, count: picked.length };
-}
-
-function trainerFor(session: Session, graph: Graph, adam?: AdamState): Trainer {
-  const { tf, objective, teaching, data, settings } = session;
-  const { batch, seed } = settings;
-  return new Trainer(
-    tf,
-    graph,
-    { data, objective: objective!, ...(teaching ? { teaching } : {}), batch, seed },
-    new Adam(adam),
-  );
-}
-
-async function importanceOf(session: Session, graph: Graph, map: ChannelMap): Promise<Importance> {
-  const { criterion, batch, seed } = session.settings;
+async function importanceOf(
+  { settings, training }: Session,
+  graph: Graph,
+  map: ChannelMap,
+): Promise<Importance> {
+  const { criterion, batch, seed } = settings;
   if (criterion === 'l1' || criterion === 'l2') return byMagnitude(graph, map, criterion === 'l1' ? 1 : 2);
   if (criterion === 'batch-norm') {
-    const { inputs, count } = statistics(session);
+    const { inputs, count } = training.typicalSamples(statisticSamples);
     return bySpread(graph, map, inputs, count);
   }
-  const { samples } = session.objective!;
+  const { samples } = training.objective!;
   const size = Math.min(batch, samples.length);
   const order = shuffledIndices(samples.length, seed + 17);
   const batches = Array.from({ length: Math.min(taylorBatches, Math.floor(samples.length / size)) }, (_, i) =>
     order.subarray(i * size, (i + 1) * size).map((n) => samples[n]!),
   );
-  return byTaylor(session.tf, graph, map, trainerFor(session, graph), batches);
+  return byTaylor(training.tf, graph, map, training.trainer(graph), batches);
 }
 
 /** Removes channels until the target's share of the original cost is left. */
@@ -236,7 +125,7 @@ async function cut(session: Session, graph: Graph, share: number): Promise<Graph
   const map = mapChannels(graph);
   hooks.onStage?.(`rating channels by ${settings.criterion}`);
   const importance = await importanceOf(session, graph, map);
-  const { inputs, count } = statistics(session);
+  const { inputs, count } = session.training.typicalSamples(statisticSamples);
   const means = await inputMeans(graph, inputs, count);
   const choose = (limit: number): Choice =>
     chooseChannels(graph, map, importance, { metric, limit }, settings.step);
@@ -269,22 +158,18 @@ async function cutMeasured(
 }
 
 /** Refuses what cannot be reached whatever the importance, before any training. */
-function checkReachable({ input, settings, before }: Session): ChannelMap {
-  const map = mapChannels(input.graph);
+function checkReachable({ training, settings, before }: Session): ChannelMap {
+  const { graph } = training.input;
+  const map = mapChannels(graph);
   if (map.units.length === 0) throw nothingToPrune(map.kept);
   const { metric, share } = settings.target;
   const limit = before[metric] * share;
-  const flat = byMagnitude(input.graph, map, 1);
-  const choice = chooseChannels(input.graph, map, flat, { metric, limit }, settings.step);
+  const flat = byMagnitude(graph, map, 1);
+  const choice = chooseChannels(graph, map, flat, { metric, limit }, settings.step);
   if (!choice.reached) {
     throw budgetNotReachable(metric, share, choice.cost[metric] / before[metric], map.kept);
   }
   return map;
-}
-
-function stepsPerEpoch({ objective, settings }: Session): number {
-  const samples = objective?.samples.length ?? 0;
-  return Math.max(1, Math.floor(samples / Math.min(settings.batch, Math.max(1, samples))));
 }
 
 async function train(
@@ -326,7 +211,7 @@ function layerChanges(before: Graph, after: Graph): LayerChange[] {
  * checkpoint. Throws E_PRUNE_BUDGET and E_PRUNE_NOTHING, and E_TRAIN_LABELS where labels are needed and absent.
  */
 export async function pruneModel(
-  input: PruneInput,
+  input: TrainingInput,
   settings: PruneSettings,
   hooks: PruneHooks = {},
   from?: PruneState,
@@ -336,11 +221,11 @@ export async function pruneModel(
   const { metric, share } = settings.target;
   const isMeasured = metric === 'instructions' && hooks.measure !== undefined;
   const original = isMeasured ? await hooks.measure!(input.graph) : undefined;
-  const before = await scoreOf(session, input.graph);
+  const before = await session.training.score(input.graph);
   const units = planUnits(
     settings.schedule,
     settings.fineTune ? settings.epochs : 0,
-    stepsPerEpoch(session),
+    session.training.stepsPerEpoch,
     share,
   );
   let graph = from?.graph ?? input.graph;
@@ -357,12 +242,12 @@ export async function pruneModel(
     }
     if (unit.steps === 0) continue;
     hooks.onStage?.('training');
-    trainer ??= trainerFor(session, graph, unit.share === undefined ? from?.adam : undefined);
+    trainer ??= session.training.trainer(graph, unit.share === undefined ? from?.adam : undefined);
     await train(session, trainer, unit, i, units);
     graph = trainer.result();
     hooks.onCheckpoint?.({ unit: i + 1, graph, adam: trainer.adam.state });
   }
-  const after = await scoreOf(session, graph);
+  const after = await session.training.score(graph);
   return {
     graph,
     before: session.before,

@@ -2,7 +2,7 @@ import type { FloatBatch } from '../evaluate/float.ts';
 import type { Graph } from '../ir/types.ts';
 import { verify } from '../ir/verify.ts';
 import { opRules } from '../ops/rules.ts';
-import { chooseRanges, type Histograms, observeValues } from './calibrate.ts';
+import { chooseRanges, type Histograms, observeValues, type Ranges } from './calibrate.ts';
 import { biasCorrection } from './correct-bias.ts';
 import { equalizeLayers } from './equalize-layers.ts';
 import { unknownLayer } from './errors.ts';
@@ -85,17 +85,18 @@ function requireLayers(graph: Graph, recipe: Recipe): void {
     if (!layers.includes(name)) throw unknownLayer(name, layers);
 }
 
-/** The integer form of an observed float graph by a recipe. */
+/** The integer form of an observed float graph by a recipe; ranges that training learned go before calibrated ones. */
 export async function quantizeModel(
   source: Observed,
   data: CalibrationData,
   recipe: Recipe,
   options: Pick<QuantizeOptions, 'perChannelFullyConnected'>,
+  learned: Ranges = new Map(),
 ): Promise<QuantizedModel> {
   requireLayers(source.graph, recipe);
   const { graph: float, histograms } = recipe.equalize ? await equalized(source, data) : source;
   const choice = { method: recipe.method, ofLayer: recipe.methodOfLayer };
-  const ranges = await chooseRanges(float, histograms, choice);
+  const ranges = new Map([...(await chooseRanges(float, histograms, choice)), ...learned]);
   const precisions = choosePrecisions(float, recipe.scheme, recipe.precisionOfLayer);
   const graph = quantizeGraph(float, ranges, {
     ...options,

@@ -35,8 +35,10 @@ export interface TrainerSetup {
   readonly teaching?: Teaching;
   readonly batch: number;
   readonly seed: number;
-  /** Masks, simulated rounding and the like. */
-  readonly forward?: (tf: Tf) => ForwardOptions;
+  /** Further numbers to learn beside the weights, such as the ends of ranges, by a name that no value has. */
+  readonly extra?: ReadonlyMap<string, Float32Array>;
+  /** What stands between values and their readers, such as simulated rounding; sees everything that is learned. */
+  readonly forward?: (tf: Tf, tensors: ReadonlyMap<string, FloatTensor>) => ForwardOptions;
   /** Called after each step, to put weights back where they must stay. */
   readonly afterStep?: (weights: ReadonlyMap<string, Float32Array>) => void;
 }
@@ -53,8 +55,8 @@ function gather(source: Float32Array, size: number, indices: Int32Array): Float3
 
 /** One float graph under training; its weights are changed in place, its own constants stay as they are. */
 export class Trainer {
+  /** What is learned, by name: weights of the graph, and the extra numbers. */
   readonly weights: Map<string, Float32Array>;
-  /** Further numbers to learn, such as ranges, by name. */
   readonly adam: Adam;
   private readonly whole: Graph;
   private readonly graph: Graph;
@@ -73,12 +75,11 @@ export class Trainer {
     const batched = this.batch === 1 ? this.graph : withBatch(this.graph, this.batch);
     if (!batched) throw batchNotPossible();
     this.batched = batched;
-    this.weights = new Map(
-      trainableNames(this.graph).map((name) => [
-        name,
-        Float32Array.from(tensorOf(this.graph, name).data as Float32Array),
-      ]),
-    );
+    const own = trainableNames(this.graph).map((name): [string, Float32Array] => [
+      name,
+      Float32Array.from(tensorOf(this.graph, name).data as Float32Array),
+    ]);
+    this.weights = new Map([...own, ...(setup.extra ?? [])]);
   }
 
   get stepsPerEpoch(): number {
@@ -89,7 +90,8 @@ export class Trainer {
   result(): Graph {
     const values = new Map<string, Value>(this.whole.values);
     for (const [name, data] of this.weights)
-      values.set(name, { ...tensorOf(this.whole, name), data: data.slice() });
+      if (!this.setup.extra?.has(name))
+        values.set(name, { ...tensorOf(this.whole, name), data: data.slice() });
     return { ...this.whole, values };
   }
 
@@ -124,9 +126,13 @@ export class Trainer {
     return new Map(
       [...this.weights].map(([name, data]) => [
         name,
-        this.tf.tensor(data, [...tensorOf(this.graph, name).type.shape]) as FloatTensor,
+        this.tf.tensor(data, this.shapeOf(name, data)) as FloatTensor,
       ]),
     );
+  }
+
+  private shapeOf(name: string, data: Float32Array): number[] {
+    return this.setup.extra?.has(name) ? [data.length] : [...tensorOf(this.graph, name).type.shape];
   }
 
   /** Loss and gradients of all weights for one batch of samples. */
@@ -151,7 +157,7 @@ export class Trainer {
   loss(
     picked: Int32Array,
     weights: ReadonlyMap<string, FloatTensor>,
-    options: ForwardOptions = this.setup.forward?.(this.tf) ?? {},
+    options: ForwardOptions = this.setup.forward?.(this.tf, weights) ?? {},
   ): FloatTensor {
     const { tf, graph, setup } = this;
     const { objective, teaching } = setup;

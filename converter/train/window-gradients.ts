@@ -122,6 +122,34 @@ function tapSum(
   return sum;
 }
 
+/** `tapSum` of all taps of a 3 x 3 window at once, whose nine sums do not wait for each other. */
+function nineSums(g: WindowGeometry, plane: Float32Array, dz: Float32Array, pitch: number): number[] {
+  const [strideY, strideX] = g.strides as [number, number];
+  const [dilationY, step] = g.dilations as [number, number];
+  const down = dilationY * pitch;
+  let [a, b, c, d, e, f, h, i, j] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+  for (let oy = 0, at = 0; oy < g.outHeight; oy++) {
+    let top = oy * strideY * pitch;
+    for (let ox = 0; ox < g.outWidth; ox++, at++, top += strideX) {
+      const gradient = dz[at]!;
+      // Clamped results have none, which is about half of them.
+      if (gradient === 0) continue;
+      const middle = top + down;
+      const bottom = middle + down;
+      a += plane[top]! * gradient;
+      b += plane[top + step]! * gradient;
+      c += plane[top + 2 * step]! * gradient;
+      d += plane[middle]! * gradient;
+      e += plane[middle + step]! * gradient;
+      f += plane[middle + 2 * step]! * gradient;
+      h += plane[bottom]! * gradient;
+      i += plane[bottom + step]! * gradient;
+      j += plane[bottom + 2 * step]! * gradient;
+    }
+  }
+  return [a, b, c, d, e, f, h, i, j];
+}
+
 /** Adds a tap's share of the gradient to the plane of what it saw. */
 function tapScatter(
   g: WindowGeometry,
@@ -180,11 +208,12 @@ export function depthwiseGradients(
         outWidth,
       );
       scattered?.fill(0);
+      const sums = kernelHeight === 3 && kernelWidth === 3 ? nineSums(g, plane, gradient, pitch) : undefined;
       for (let ky = 0; ky < kernelHeight; ky++) {
         for (let kx = 0; kx < kernelWidth; kx++) {
           const tap = (ky * kernelWidth + kx) * filters + f;
           const at = ky * dilationY * pitch + kx * dilationX;
-          dw[tap]! += tapSum(g, plane, gradient, at, pitch);
+          dw[tap]! += sums ? sums[ky * 3 + kx]! : tapSum(g, plane, gradient, at, pitch);
           if (scattered) tapScatter(g, scattered, gradient, at, pitch, weights[tap]!);
         }
       }
@@ -213,10 +242,25 @@ function addPlane(
 
 /** `dy` where the clamp left its input alone, by the clamped results `y`. */
 export function passClamp(dy: Float32Array, y: Float32Array, low: number, high: number): Float32Array {
+  if (low === 0) return passPositive(dy, y, high);
   const dz = new Float32Array(dy.length);
   for (let i = 0; i < dz.length; i++) {
     const value = y[i]!;
     dz[i] = value > low && value < high ? dy[i]! : 0;
+  }
+  return dz;
+}
+
+const bitsOf = (data: Float32Array) => new Int32Array(data.buffer, data.byteOffset, data.length);
+
+/** `dy` where 0 < y < high, without branches: floats that are not negative are ordered like their bits. */
+function passPositive(dy: Float32Array, y: Float32Array, high: number): Float32Array {
+  const limit = bitsOf(Float32Array.of(high))[0]!;
+  const dz = new Float32Array(dy.length);
+  const [target, values, gradients] = [bitsOf(dz), bitsOf(y), bitsOf(dy)];
+  for (let i = 0; i < target.length; i++) {
+    const bits = values[i]!;
+    target[i] = gradients[i]! & (-bits >> 31) & ((bits - limit) >> 31);
   }
   return dz;
 }
