@@ -75,7 +75,14 @@ describe('tinyml prune', () => {
 
   test.each(['l1', 'l2', 'batch-norm'])('--criterion %s without training', async (criterion) => {
     const args = ['prune', model, '--data', data, '--target', 'macs=0.7', '--no-fine-tune'];
-    const { code, json } = await tinyml([...args, '--criterion', criterion, '-o', at('plain.onnx'), '--json']);
+    const { code, json } = await tinyml([
+      ...args,
+      '--criterion',
+      criterion,
+      '-o',
+      at('plain.onnx'),
+      '--json',
+    ]);
     expect(code).toBe(0);
     const { before, after } = json<Pruned>();
     expect(after.macs / before.macs).toBeLessThanOrEqual(0.7);
@@ -83,7 +90,14 @@ describe('tinyml prune', () => {
 
   test('instructions are measured on the emulated board', async () => {
     const args = ['prune', model, '--data', data, '--target', 'instructions=0.6', '--no-fine-tune'];
-    const { code, json, stderr } = await tinyml([...args, '--criterion', 'l2', '-o', at('counted.onnx'), '--json']);
+    const { code, json, stderr } = await tinyml([
+      ...args,
+      '--criterion',
+      'l2',
+      '-o',
+      at('counted.onnx'),
+      '--json',
+    ]);
     if (stderr.includes('E_TOOL')) return;
     expect(code).toBe(0);
     const { measured } = json<{ measured: { before: number; after: number } }>();
