@@ -80,14 +80,16 @@ class LayersImporter {
     for (let next = ready.pop(); next; next = ready.pop()) {
       const missing = next.inputs.map(keyOf).find((key) => !made.has(key));
       if (missing !== undefined) {
-        waiting.set(missing, [...(waiting.get(missing) ?? []), next]);
+        const others = waiting.get(missing);
+        if (others) others.push(next);
+        else waiting.set(missing, [next]);
         continue;
       }
       const inputs = next.inputs.map((ref) => made.get(keyOf(ref))!);
       for (const [tensor, value] of this.call(next.layer, inputs, path).entries()) {
         const key = keyOf({ layer: next.layer.name, call: next.call, tensor });
         made.set(key, value);
-        ready.push(...(waiting.get(key) ?? []));
+        for (const one of waiting.get(key) ?? []) ready.push(one);
         waiting.delete(key);
       }
     }
