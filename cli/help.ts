@@ -24,7 +24,7 @@ function twoColumns(rows: readonly (readonly [string, string])[]): string {
 export function rootHelp(version: string): string {
   const rows = commandTable.map((row: CommandRow) => [row.name, row.summary] as const);
   return [
-    `tinyml ${version}: from a trained network (ONNX, TFLite) to a measured microcontroller`,
+    `tinyml ${version}: from a trained network (ONNX, TFLite, TensorFlow.js) to a measured microcontroller`,
     '',
     'usage: tinyml COMMAND [ARGUMENTS] [OPTIONS]',
     '',

@@ -4,21 +4,31 @@ import { extname } from 'node:path';
 import { parseBudget } from '../../converter/search/parse-budget.ts';
 import { type SamplerName, samplerNames } from '../../converter/search/suggest.ts';
 import { defineCommand } from '../command.ts';
+import { badValue } from '../errors.ts';
 import { boardOption, calibOption, countUpTo, inputShapeOption, portOption } from '../options.ts';
 import { renderSearch } from '../report/search-table.ts';
+import type { KnobLimit } from '../search/knobs.ts';
 import { performSearch, type SearchOptions } from '../search/perform-search.ts';
 
-interface Options extends Omit<SearchOptions, 'budget' | 'study' | 'plot' | 'port'> {
+interface Options extends Omit<SearchOptions, 'only' | 'budget' | 'study' | 'plot' | 'port'> {
   readonly budget?: SearchOptions['budget'];
+  readonly only?: SearchOptions['only'];
   readonly study?: string;
   readonly plot?: string;
   readonly port?: readonly string[];
 }
 
+/** `NAME=VALUE,VALUE`; which names and values there are depends on the model. */
+function parseOnly(text: string, name: string): KnobLimit {
+  const match = /^(\w+)=([\w.,-]+)$/.exec(text);
+  if (!match) throw badValue(name, text, 'NAME=VALUE or NAME=VALUE,VALUE, for example calibration=mse,kl');
+  return [match[1]!, match[2]!.split(',')];
+}
+
 export const command = defineCommand<Options>({
   usage: '<model>',
   description:
-    'Searches for the best conversion of a model within a budget: quantization and code generation are chosen trial by ' +
+    'Searches for the best conversion of a model within a budget: pruning, quantization and code generation are chosen trial by ' +
     'trial, and what is promising is measured on the board. The same command goes on after an interruption.',
   examples: [
     'tinyml search model.onnx --data data.npz --budget "accuracy>=0.97,latency<5ms,ram<20k" --trials 50',
@@ -29,6 +39,10 @@ export const command = defineCommand<Options>({
     { flags: '--data <data>', help: 'samples x with labels y, to measure accuracy on', required: true },
     { ...calibOption, help: `${calibOption.help} (default: --data)` },
     {
+      flags: '--train <data>',
+      help: 'labelled samples to train pruned models on (default: half of --data, the other half is scored on)',
+    },
+    {
       flags: '--test <data>',
       help: 'labelled samples that the search does not see; the front is scored on them',
     },
@@ -37,6 +51,12 @@ export const command = defineCommand<Options>({
       help: 'what must hold, for example "accuracy>=0.97,latency<5ms,ram<20k"; also auc, mse, instructions, flash',
       parse: parseBudget,
       setting: 'budget',
+    },
+    {
+      flags: '--only <knob=values>',
+      help: 'leave fewer values of one choice, for example pruneTo=1 or calibration=mse,kl (may be repeated)',
+      parse: parseOnly,
+      repeat: true,
     },
     {
       flags: '--trials <n>',
@@ -90,6 +110,7 @@ export const command = defineCommand<Options>({
     const report = await performSearch(context, path, {
       ...options,
       budget: options.budget ?? [],
+      only: options.only ?? [],
       study,
       plot: options.plot ?? `${study.replace(/\.jsonl$/, '')}.svg`,
       ports: options.port ?? [],

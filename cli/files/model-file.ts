@@ -13,7 +13,7 @@ export interface ModelFile {
   readonly bytes: Uint8Array;
 }
 
-const expected = 'an ONNX or TFLite model';
+const expected = 'an ONNX, TFLite or TensorFlow.js model';
 
 const hints: ReadonlyMap<FileKind['key'], string> = new Map([
   ['zip', 'export the network first, for example with torch.onnx.export'],
@@ -35,7 +35,7 @@ export function readModelFile(path: string): ModelFile {
   if (kind.key === 'tflite' && extension === '.onnx') {
     throw wrongKind(path, kind.text, 'an ONNX model', 'rename it to .tflite');
   }
-  if (kind.key !== 'tflite' && kind.key !== 'unknown')
+  if (kind.key !== 'tflite' && kind.key !== 'json' && kind.key !== 'unknown')
     throw wrongKind(path, kind.text, expected, hints.get(kind.key));
   return { path, name: basename(path), bytes };
 }

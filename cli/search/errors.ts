@@ -1,3 +1,4 @@
+import { nearest } from '../../common/nearest.ts';
 import { type FailureExit, TinymlError } from '../../common/tinyml-error.ts';
 import type { TrialFailure } from './trial.ts';
 
@@ -23,10 +24,11 @@ const subjects: Readonly<Record<string, string>> = {
   model: 'another model',
   data: 'other data (--data)',
   calib: 'other calibration samples (--calib)',
+  train: 'other training data (--train)',
   board: 'another board',
   seed: 'another --seed',
   version: 'another version of tinyml',
-  space: 'other choices',
+  space: 'other choices (--only)',
 };
 
 export function studyMismatch(path: string, what: string): TinymlError {
@@ -35,6 +37,36 @@ export function studyMismatch(path: string, what: string): TinymlError {
     exit: 1,
     what: `${path}: is a study of ${subjects[what] ?? `another ${what}`}, whose figures cannot be compared`,
     hint: 'name another file with --study to start anew; this one is kept as it is',
+  });
+}
+
+export function unknownKnob(name: string, knobs: readonly string[]): TinymlError {
+  const match = nearest(name, knobs);
+  return new TinymlError({
+    code: 'E_KNOB',
+    exit: 1,
+    what: `--only: there is nothing to choose called ${JSON.stringify(name.slice(0, 80))}`,
+    measure: `choices: ${knobs.join(', ')}`,
+    ...(match === undefined ? {} : { hint: `did you mean ${match}?` }),
+  });
+}
+
+export function unknownKnobValue(knob: string, value: string, values: readonly string[]): TinymlError {
+  return new TinymlError({
+    code: 'E_KNOB',
+    exit: 1,
+    what: `--only: ${knob} cannot be ${JSON.stringify(value.slice(0, 80))}`,
+    measure: `values: ${values.join(', ')}`,
+  });
+}
+
+export function tooFewToSplit(path: string, count: number, least: number): TinymlError {
+  return new TinymlError({
+    code: 'E_DATA_COUNT',
+    exit: 1,
+    what: `${path}: has ${count} labelled samples, too few to train pruned models on one half and score on the other`,
+    measure: `${least} are needed`,
+    hint: 'give training data of their own with --train, or search without pruning: --only pruneTo=1',
   });
 }
 

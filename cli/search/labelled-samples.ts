@@ -15,17 +15,28 @@ export class LabelledSamples {
   private readonly labels: Labels;
   private readonly order: readonly number[];
 
-  constructor(inputs: readonly InputSamples[], labels: Labels, seed: number) {
+  private constructor(inputs: readonly InputSamples[], labels: Labels, order: readonly number[]) {
     this.inputs = inputs;
     this.labels = labels;
-    this.count = inputs[0]?.count ?? 0;
-    this.order = shuffled(seededRandom(seed), this.count);
+    this.count = order.length;
+    this.order = order;
+  }
+
+  static shuffled(inputs: readonly InputSamples[], labels: Labels, seed: number): LabelledSamples {
+    return new LabelledSamples(inputs, labels, shuffled(seededRandom(seed), inputs[0]?.count ?? 0));
+  }
+
+  /** Two halves without a sample in common. */
+  halves(): [LabelledSamples, LabelledSamples] {
+    const middle = Math.floor(this.count / 2);
+    const half = (order: readonly number[]) => new LabelledSamples(this.inputs, this.labels, order);
+    return [half(this.order.slice(0, middle)), half(this.order.slice(middle))];
   }
 
   /** The first `count` samples of the order; all those of a smaller count are among them. */
   first(count: number): LabelledPart {
     const taken = this.order.slice(0, count);
-    const size = this.labels.data.length / this.count;
+    const size = this.labels.data.length / (this.labels.shape[0] ?? 1);
     const labels = taken.flatMap((n) =>
       Array.from({ length: size }, (_, i) => this.labels.data[n * size + i]!),
     );

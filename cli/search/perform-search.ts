@@ -1,6 +1,7 @@
 import type { Board } from '../../boards/load.ts';
 import { bestOf, frontOf } from '../../converter/search/choose-best.ts';
 import { type Goal, type Limit, objectivesOf, violationOf } from '../../converter/search/measures.ts';
+import type { Space } from '../../converter/search/space.ts';
 import type { SamplerName } from '../../converter/search/suggest.ts';
 import { chooseBoard } from '../board-choice.ts';
 import type { Context } from '../context.ts';
@@ -17,18 +18,29 @@ import { reportOf, writeModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
 import { notCounted, nothingMeasured } from './errors.ts';
 import { type Executor, localExecutor } from './executor.ts';
-import { optimizeOf } from './knobs.ts';
+import { canPrune, type KnobLimit, optimizeOf, restrict } from './knobs.ts';
+import { Pruner } from './pruner.ts';
 import { runStudy, type StudyEvents } from './run-study.ts';
 import { convertTrial } from './run-trial.ts';
 import { scorerFor } from './score-model.ts';
 import { openStudy, type Study } from './study-file.ts';
-import { goalOf, hashOfData, hashOfModel, labelledSamples, spaceOf } from './subject.ts';
+import {
+  goalOf,
+  hashOfData,
+  hashOfModel,
+  labelledSamples,
+  type SearchData,
+  searchData,
+  spaceOf,
+} from './subject.ts';
 import type { Trial, Workload } from './trial.ts';
 
 export interface SearchOptions {
   readonly data: string;
   readonly calib?: string;
   readonly test?: string;
+  readonly train?: string;
+  readonly only: readonly KnobLimit[];
   readonly budget: readonly Limit[];
   readonly trials: number;
   readonly board: string;
@@ -54,7 +66,8 @@ interface Prepared {
   readonly board: Board;
   readonly model: OpenModel;
   readonly goal: Goal;
-  readonly samples: number;
+  readonly space: Space;
+  readonly data: SearchData;
   readonly study: Study;
 }
 
@@ -64,27 +77,31 @@ function prepare(context: Context, path: string, options: SearchOptions): Prepar
     throw notCounted(board.id);
   }
   const model = openModel(context, path, options.inputShape);
+  const space = options.only.reduce(restrict, spaceOf(model));
   const dataset = readDataPath(options.data);
-  const samples = labelledSamples(model, dataset, options.seed);
-  const goal = goalOf(model, samples, options.budget);
+  const train = options.train === undefined ? undefined : readDataPath(options.train);
+  const data = searchData(model, { data: dataset, train, prunes: canPrune(space) }, options.seed);
+  const goal = goalOf(model, data.scored, options.budget);
   if (options.test !== undefined) labelledSamples(model, readDataPath(options.test), options.seed);
   const calib = options.calib === undefined ? dataset : readDataPath(options.calib);
   const subject = {
     model: hashOfModel(model),
     data: hashOfData(dataset),
     calib: hashOfData(calib),
+    train: train ? hashOfData(train) : null,
     board: board.id,
     seed: options.seed,
     version: packageVersion(),
-    space: spaceOf(model),
+    space,
   };
   const study = openStudy(options.study, subject, options.id, context.lifetime);
-  return { path, options, board, model, goal, samples: samples.count, study };
+  return { path, options, board, model, goal, space, data, study };
 }
 
-function workloadsOf({ path, options, board, goal }: Prepared): Workload[] {
-  const { inputShape = [], data, calib = data, seed, ports, jobs } = options;
-  const shared = { model: path, inputShape, calib, data, board: options.board, goal, seed };
+function workloadsOf({ path, options, board, goal, space }: Prepared): Workload[] {
+  const { inputShape = [], data, calib = data, train = null, seed, ports, jobs } = options;
+  const prunes = canPrune(space);
+  const shared = { model: path, inputShape, calib, data, train, prunes, board: options.board, goal, seed };
   if (ports.length > 0) return ports.map((port) => ({ ...shared, port }));
   // Without a port a real board is found by its USB ids, and there is one of it.
   return Array.from({ length: board.emulator ? jobs : 1 }, () => ({ ...shared, port: null }));
@@ -98,14 +115,14 @@ async function openExecutor(context: Context, prepared: Prepared): Promise<Execu
   const { queueExecutor } = await import('./queue/queue-executor.ts');
   const { packBundle } = await import('./queue/bundle.ts');
   const [workload] = workloads;
-  const { calib, data } = workload!;
+  const { calib, data, train } = workload!;
   return queueExecutor({
     url: options.queue,
     width: options.jobs,
     studyId: study.id,
     boardId: board.id,
     workload: workload!,
-    packed: packBundle({ model: model.path, externals: model.externalFiles, calib, data }),
+    packed: packBundle({ model: model.path, externals: model.externalFiles, calib, data, train }),
     timeoutSeconds,
     onNote: context.output.note,
   });
@@ -181,9 +198,10 @@ function watch(context: Context, prepared: Prepared, progress: Progress): StudyE
 }
 
 async function runTrials(context: Context, prepared: Prepared): Promise<Trial[]> {
-  const { options, goal, samples, study, model } = prepared;
+  const { options, goal, space, study, model } = prepared;
+  const samples = prepared.data.scored.count;
   const { sampler, seed, trials } = options;
-  const plan = { space: spaceOf(model), sampler, goal, seed, trials, samples };
+  const plan = { space, sampler, goal, seed, trials, samples };
   if (study.trials.length > 0) {
     context.output.note(`${study.path}: goes on after ${study.trials.length} trials`);
   }
@@ -200,21 +218,29 @@ async function runTrials(context: Context, prepared: Prepared): Promise<Trial[]>
   }
 }
 
+/** What converting again takes, here where the search was started. */
+function workshopOf({ model, options, data }: Prepared) {
+  const { calib = options.data, seed } = options;
+  const calibration = readCalibration(calib, model.graph.inputs);
+  return { model, calibration, pruner: data.trained && new Pruner(model, data.trained, seed) };
+}
+
 /** Scores conversions on data that had no part in choosing them. */
 async function scoreOnTest(
   context: Context,
-  { model, options }: Prepared,
+  prepared: Prepared,
   entries: readonly FrontEntry[],
 ): Promise<FrontEntry[]> {
-  const { test, calib = options.data, seed } = options;
+  const { model } = prepared;
+  const { test, seed } = prepared.options;
   if (test === undefined) return [...entries];
   const samples = labelledSamples(model, readDataPath(test), seed);
-  const calibration = readCalibration(calib, model.graph.inputs);
+  const workshop = workshopOf(prepared);
   return context.output.step('score the front on --test', async (progress) => {
     const scored: FrontEntry[] = [];
     for (const entry of entries) {
       progress(`${scored.length + 1} of ${entries.length}`);
-      const converted = await convertTrial({ model, calibration }, entry.assignment);
+      const converted = await convertTrial(context, workshop, entry.assignment);
       const { value } = await scorerFor(context, model, converted)(samples.first(samples.count));
       scored.push({ ...entry, testQuality: value });
     }
@@ -222,15 +248,11 @@ async function scoreOnTest(
   });
 }
 
-async function writeBest(
-  context: Context,
-  { model, options, path }: Prepared,
-  { assignment }: FrontEntry,
-): Promise<void> {
+async function writeBest(context: Context, prepared: Prepared, { assignment }: FrontEntry): Promise<void> {
+  const { model, options, path } = prepared;
   if (options.output === undefined) return;
-  const calibration = readCalibration(options.calib ?? options.data, model.graph.inputs);
   const converted = await context.output.step('convert the best', () =>
-    convertTrial({ model, calibration }, assignment),
+    convertTrial(context, workshopOf(prepared), assignment),
   );
   const report = reportOf(model, converted, { optimize: optimizeOf(assignment) });
   writeModelFolder(context, options.output, report, converted, [path]);

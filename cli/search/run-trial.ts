@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { type CalibrationData, type ConvertedModel, convertModel } from '../../converter/convert-model.ts';
-import { labelsFor, samplesFor } from '../../converter/data/samples.ts';
 import { isPromising } from '../../converter/search/halving.ts';
 import type { Measures } from '../../converter/search/measures.ts';
 import { type RungMeasure, rungOutcome } from '../../converter/search/rung.ts';
@@ -21,8 +20,10 @@ import { measureBoard } from '../session/measure-board.ts';
 import { type OpenModel, openModel } from '../session/open-model.ts';
 import { qualityUndefined } from './errors.ts';
 import { conversionOf, optimizeOf } from './knobs.ts';
-import { LabelledSamples } from './labelled-samples.ts';
+import type { LabelledSamples } from './labelled-samples.ts';
+import { Pruner } from './pruner.ts';
 import { scorerFor } from './score-model.ts';
+import { searchData } from './subject.ts';
 import type { KnownModel, TrialJob, TrialResult, Workload } from './trial.ts';
 
 /** An emulated board gives the same count every time; a real one is measured often enough for a median. */
@@ -34,16 +35,19 @@ export interface Bench {
   readonly model: OpenModel;
   readonly calibration: CalibrationData;
   readonly samples: LabelledSamples;
+  /** Where trials may prune. */
+  readonly pruner: Pruner | undefined;
 }
 
 /** Reads model and data. Throws what reading them throws. */
 export function openWorkload(context: Context, workload: Workload): Bench {
+  const { data, train, calib, prunes, seed } = workload;
   const model = openModel(context, workload.model, workload.inputShape);
-  const dataset = readDataPath(workload.data);
-  const inputs = samplesFor(model.graph.inputs, dataset, 'x');
-  const labels = labelsFor(dataset, inputs[0]?.count ?? 0);
-  const calibration = readCalibration(workload.calib, model.graph.inputs);
-  return { workload, model, calibration, samples: new LabelledSamples(inputs, labels, workload.seed) };
+  const sets = { data: readDataPath(data), train: train === null ? undefined : readDataPath(train), prunes };
+  const { scored, trained } = searchData(model, sets, seed);
+  const calibration = readCalibration(calib, model.graph.inputs);
+  const pruner = trained && new Pruner(model, trained, seed);
+  return { workload, model, calibration, samples: scored, pruner };
 }
 
 /** Evenly spread ones of the calibration samples. */
@@ -67,12 +71,14 @@ const describe = (assignment: Assignment) =>
     .join(' ');
 
 /** Converts as an assignment says. */
-export function convertTrial(
-  { model, calibration }: Pick<Bench, 'model' | 'calibration'>,
+export async function convertTrial(
+  context: Context,
+  { model, calibration, pruner }: Pick<Bench, 'model' | 'calibration' | 'pruner'>,
   assignment: Assignment,
 ): Promise<ConvertedModel> {
-  const { options, recipe, calibrationSamples } = conversionOf(assignment);
-  return convertModel(model.graph, {
+  const { options, recipe, calibrationSamples, prune } = conversionOf(assignment);
+  const graph = prune && pruner ? await pruner.prune(context, prune) : model.graph;
+  return convertModel(graph, {
     engine: 'aot',
     quantize: 'int8',
     optimize: 'speed',
@@ -133,7 +139,7 @@ async function climb(
 }
 
 async function runTrialIn(context: Context, bench: Bench, job: TrialJob): Promise<TrialResult> {
-  const converted = await convertTrial(bench, job.assignment);
+  const converted = await convertTrial(context, bench, job.assignment);
   const optimize = optimizeOf(job.assignment);
   const hash = createHash('sha256').update(converted.tflite).digest('hex');
   const same = job.known.filter((known) => known.hash === hash);

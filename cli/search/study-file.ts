@@ -17,6 +17,8 @@ export interface StudySubject {
   readonly model: string;
   readonly data: string;
   readonly calib: string;
+  /** Null where no training data of their own were given. */
+  readonly train: string | null;
   readonly board: string;
   readonly seed: number;
   readonly version: string;

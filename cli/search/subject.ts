@@ -8,7 +8,7 @@ import type { Goal, Limit, QualityMetric } from '../../converter/search/measures
 import { isQuality } from '../../converter/search/measures.ts';
 import { labelsNeeded } from '../errors.ts';
 import type { OpenModel } from '../session/open-model.ts';
-import { metricMismatch } from './errors.ts';
+import { metricMismatch, tooFewToSplit } from './errors.ts';
 import { spaceFor } from './knobs.ts';
 import { LabelledSamples } from './labelled-samples.ts';
 
@@ -32,7 +32,33 @@ export function hashOfData({ arrays }: Dataset): string {
 export function labelledSamples(model: OpenModel, dataset: Dataset, seed: number): LabelledSamples {
   if (!dataset.arrays.has('y')) throw labelsNeeded(dataset.file);
   const inputs = samplesFor(model.graph.inputs, dataset, 'x');
-  return new LabelledSamples(inputs, labelsFor(dataset, inputs[0]?.count ?? 0), seed);
+  return LabelledSamples.shuffled(inputs, labelsFor(dataset, inputs[0]?.count ?? 0), seed);
+}
+
+/** Fewer samples than this are not worth splitting. */
+const leastToSplit = 200;
+
+/** What a search scores on and what it trains on. */
+export interface SearchData {
+  readonly scored: LabelledSamples;
+  readonly trained: LabelledSamples | undefined;
+}
+
+/**
+ * Without training data of their own, half of the labelled samples are trained on and the other half scored on, so
+ * that no model is judged by what it learned from. Throws E_DATA_COUNT where there are too few.
+ */
+export function searchData(
+  model: OpenModel,
+  { data, train, prunes }: { data: Dataset; train: Dataset | undefined; prunes: boolean },
+  seed: number,
+): SearchData {
+  const scored = labelledSamples(model, data, seed);
+  if (!prunes) return { scored, trained: undefined };
+  if (train) return { scored, trained: labelledSamples(model, train, seed) };
+  if (scored.count < leastToSplit) throw tooFewToSplit(data.file, scored.count, leastToSplit);
+  const [first, second] = scored.halves();
+  return { scored: first, trained: second };
 }
 
 /** By what a model is judged on labelled samples: outputs of the right size tell, whatever they hold. */

@@ -9,6 +9,10 @@ export interface Workload {
   readonly inputShape: InputShapes;
   readonly calib: string;
   readonly data: string;
+  /** Samples to train pruned models on; null: half of `data`, which is then not scored on. */
+  readonly train: string | null;
+  /** Whether any trial prunes. */
+  readonly prunes: boolean;
   readonly board: string;
   readonly port: string | null;
   readonly goal: Goal;

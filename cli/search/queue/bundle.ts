@@ -25,6 +25,7 @@ export const bundleSchema = z.strictObject({
   externals: z.array(z.strictObject({ name: externalName, sha256: digest })).max(1000),
   calib: z.strictObject({ name: fileName, sha256: digest }),
   data: z.strictObject({ name: fileName, sha256: digest }),
+  train: z.strictObject({ name: fileName, sha256: digest }).nullable(),
 });
 
 export type Bundle = z.infer<typeof bundleSchema>;
@@ -44,6 +45,7 @@ export interface BundleFiles {
   readonly externals: readonly string[];
   readonly calib: string;
   readonly data: string;
+  readonly train: string | null;
 }
 
 /** Reads all files of a search. Throws E_QUEUE_DATA for what cannot be sent. */
@@ -65,6 +67,7 @@ export function packBundle(files: BundleFiles): PackedBundle {
     externals: files.externals.map((name) => add(name, external(name, 0, undefined))),
     calib: read(files.calib),
     data: read(files.data),
+    train: files.train === null ? null : read(files.train),
   };
   return { bundle, contents };
 }
@@ -101,5 +104,10 @@ export async function downloadBundle(
   };
   const model = await fetch('model', bundle.model);
   for (const file of bundle.externals) await fetch('model', file);
-  return { model, calib: await fetch('calib', bundle.calib), data: await fetch('data', bundle.data) };
+  return {
+    model,
+    calib: await fetch('calib', bundle.calib),
+    data: await fetch('data', bundle.data),
+    train: bundle.train && (await fetch('train', bundle.train)),
+  };
 }

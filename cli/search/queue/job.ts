@@ -17,6 +17,7 @@ const jobSchema = z.strictObject({
       limits: z.array(z.strictObject({ measure: z.enum(measureNames), value: z.number() })).max(20),
     }),
     seed: z.int(),
+    prunes: z.boolean(),
   }),
   job: z.strictObject({
     number: z.int().nonnegative(),

@@ -35,11 +35,12 @@ function jobId({ studyId, workload }: QueuePlan, job: TrialJob): string {
 }
 
 function queuedTrial({ workload, packed, timeoutSeconds }: QueuePlan, job: TrialJob): QueuedTrial {
-  const { inputShape, goal, seed } = workload;
+  const { inputShape, goal, seed, prunes } = workload;
   const shared = {
     inputShape: inputShape.map(([name, shape]): [string, number[]] => [name, [...shape]]),
     goal: { quality: goal.quality, limits: goal.limits.map((limit) => ({ ...limit })) },
     seed,
+    prunes,
   };
   // Plain data in, plain data out: readonly is of no meaning on the way.
   return {
