@@ -187,7 +187,7 @@ describe('a port that would hold up for ever', () => {
 
 describe('a flood', () => {
   test('of 100 MB goes through the monitor in little memory', async () => {
-    const chunk = Buffer.alloc(65_536, 'All work and no play makes Jack a dull boy\n');
+    const chunk = Buffer.alloc(65_536, `${'All work and no play makes Jack a dull boy. '.repeat(5)}\n`);
     const total = 1600;
     const { port } = await server((socket) => {
       let sent = 0;
