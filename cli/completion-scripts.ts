@@ -9,7 +9,7 @@ const globals = '--json --quiet --verbose --no-color --help';
 async function optionsByCommand(): Promise<(readonly [string, string])[]> {
   const rows = commandTable.map(async (row) => {
     const { command } = await row.load();
-    const long = command.options.map((option) => /--[a-z-]+/.exec(option.flags)?.[0] ?? '');
+    const long = command.options.map((option) => /--[a-z0-9-]+/.exec(option.flags)?.[0] ?? '');
     return [row.name, [...long, globals].join(' ')] as const;
   });
   return Promise.all(rows);

@@ -96,6 +96,16 @@ export function portFailed(port: string, why: string, cause?: unknown): TinymlEr
   return new TinymlError({ code: 'E_PORT', exit: 2, what: `port ${port}: ${why}`, cause });
 }
 
+/** A process of another user left it, or holds it where this user cannot see. */
+export function lockLeftBehind(port: string, file: string): TinymlError {
+  return new TinymlError({
+    code: 'E_PORT',
+    exit: 2,
+    what: `port ${port}: the lock file ${file} was left behind by a process of another user`,
+    hint: `sudo rm ${file}`,
+  });
+}
+
 export function serialSupportMissing(port: string, cause: unknown): TinymlError {
   return new TinymlError({
     code: 'E_SERIALPORT_MISSING',

@@ -4,7 +4,6 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { badUsage, badValue } from '../errors.ts';
 import { baudOption, boardOption, countUpTo, portOption } from '../options.ts';
-import type { Progress } from '../output.ts';
 import { type StreamOptions, withStream } from '../record/open-stream.ts';
 import { parseRegister, parseSource, sourceForms } from '../record/source.ts';
 import { openTarget, parseLabel, type Target, type TargetOptions } from '../record/target.ts';
@@ -40,33 +39,56 @@ function samplesOf({ samples, seconds, rate, source }: RecordOptions): number {
   return count;
 }
 
-/** Takes all samples, and cuts windows as they come. */
+/** Takes all samples and adds the windows cut from them to `windows` as they come. */
 async function collect(
   stream: SampleStream,
   { form }: Target,
   { hop, scale }: RecordOptions,
-  total: number,
-  progress: Progress,
-): Promise<number[][]> {
+  windows: number[][],
+  progress: (received: number, dropped: number) => void,
+): Promise<void> {
   const cutter = new WindowCutter(form, stream.channels, hop ?? form.length);
-  const windows: number[][] = [];
   for (let run = await stream.next(); run; run = await stream.next()) {
     for (const window of cutter.take(run.first, run.values)) {
       windows.push(scale === 1 ? window : window.map((value) => value * scale));
     }
     const { due, received } = stream.count;
-    progress(`${received} of ${total}${due > received ? `, ${due - received} dropped` : ''}`);
+    progress(received, due - received);
   }
-  return windows;
+}
+
+/** As `collect`, with progress; what came before a failure or Ctrl-C is kept in the file. */
+async function collectAndKeep(
+  context: Context,
+  stream: SampleStream,
+  target: Target,
+  options: RecordOptions,
+  total: number,
+): Promise<number[][]> {
+  const windows: number[][] = [];
+  try {
+    await context.output.step(`record ${options.label ?? 'samples'}`, (progress) =>
+      collect(stream, target, options, windows, (received, dropped) =>
+        progress(`${received} of ${total}${dropped > 0 ? `, ${dropped} dropped` : ''}`),
+      ),
+    );
+    return windows;
+  } catch (error) {
+    if (windows.length > 0) {
+      target.save(context, windows);
+      context.output.warn(
+        `ended early; what came before it was kept: ${windows.length} of [${target.form.shape.join(', ')}]`,
+      );
+    }
+    throw error;
+  }
 }
 
 async function record(context: Context, path: string, options: RecordOptions) {
   const samples = samplesOf(options);
   const target = openTarget(context, path, options, options.source.channels.length);
   return withStream(context, options, samples, async (stream, board) => {
-    const windows = await context.output.step(`record ${options.label ?? 'samples'}`, (progress) =>
-      collect(stream, target, options, samples, progress),
-    );
+    const windows = await collectAndKeep(context, stream, target, options, samples);
     const { due, received, droppedOnBoard } = stream.count;
     const { total, classes } = target.save(context, windows);
     return {

@@ -115,6 +115,7 @@ export class MonitorDecoder {
   }
 
   private async boot(line: string): Promise<void> {
+    if (!line.includes('boot')) return;
     for (const { what, measure } of explainBootLog(line)?.problems ?? []) {
       await this.printer.happened({ event: 'boot', lines: [what, measure], facts: { what, measure } });
     }

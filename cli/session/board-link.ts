@@ -21,6 +21,7 @@ import {
 } from '../../device/virtual/start-virtual-stm32.ts';
 import type { Context } from '../context.ts';
 import { flashMethodMissing, noBoardFound, severalBoardsFound } from '../errors.ts';
+import { followNativeUsb } from './native-usb.ts';
 import { showsIds, systemRoot } from './usb-boards.ts';
 
 /** A board that can be talked to. Closed at the end of the command in any case. */
@@ -141,6 +142,7 @@ export async function openBoard(
     baud: board.serial.baud,
     signal: context.lifetime.signal,
     systemRoot: systemRoot(),
+    ...(await followNativeUsb(name)),
     onWarning: (text) => context.output.warn(text),
     ...(hasOwnUsb(board) ? { follow: { followMs: awayMs } } : {}),
   });

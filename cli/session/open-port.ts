@@ -1,11 +1,11 @@
 import type { Board } from '../../boards/load.ts';
-import { findByIds, identityOf } from '../../device/transport/find-port.ts';
 import type { FollowOptions } from '../../device/transport/following-transport.ts';
-import { openTransport, parsePort } from '../../device/transport/open-transport.ts';
+import { openTransport } from '../../device/transport/open-transport.ts';
 import type { Transport } from '../../device/transport/transport.ts';
 import { chooseBoard } from '../board-choice.ts';
 import type { Context } from '../context.ts';
 import { releaseBoard } from './board-control.ts';
+import { followNativeUsb, usbIdentityOf } from './native-usb.ts';
 import { boardsBehind, systemRoot } from './usb-boards.ts';
 
 export interface OpenPort {
@@ -25,11 +25,7 @@ export interface PortChoice {
 
 /** The board that the USB ids of a port tell, if they tell only one. */
 async function guessBoard(port: string): Promise<Board | undefined> {
-  const address = parsePort(port);
-  let path = address.kind === 'serial' ? address.path : undefined;
-  if (address.kind === 'usb') path = await findByIds(port, address.ids, systemRoot());
-  if (path === undefined) return undefined;
-  const ids = await identityOf(path, systemRoot());
+  const ids = await usbIdentityOf(port);
   const boards = ids ? boardsBehind(ids) : [];
   return boards.length === 1 ? boards[0] : undefined;
 }
@@ -43,7 +39,7 @@ export async function openPort(context: Context, choice: PortChoice): Promise<Op
     signal: context.lifetime.signal,
     systemRoot: systemRoot(),
     onWarning: (text) => context.output.warn(text),
-    ...(choice.follow ? { follow: choice.follow } : {}),
+    ...(choice.follow ? { follow: choice.follow } : await followNativeUsb(choice.port)),
   });
   context.lifetime.onEnd(() => transport.close());
   await releaseBoard(context, board, transport);

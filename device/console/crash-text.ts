@@ -27,6 +27,7 @@ const REGISTER = /\b(mepc|pc|lr|ra|a0|epc1)\b(?:\s*\[r1[45]\])?[\])]*\s*[:=]\s*(
 const FAULT_REGISTER = /\b(mcause|mtval|cfsr|hfsr|bfar|mmfar)\b[\])]*\s*[:=]\s*(?:0x)?([0-9a-f]{1,8})\b/gi;
 /** ESP-IDF on RISC-V: address and words of the stack, for want of a backtrace. */
 const STACK_WORDS = /^\s*[0-9a-f]{8}:((?:\s+0x[0-9a-f]{8}){2,})/i;
+const NOTHING: CrashLine = { addresses: [], causes: [] };
 const RETURNS = new Set(['lr', 'ra', 'a0']);
 
 const hexOf = (text: string) => Number.parseInt(text, 16) >>> 0;
@@ -65,9 +66,10 @@ export class CrashText {
   /** One line, without its end. */
   take(line: string): CrashLine {
     if (BEGIN.test(line)) this.left = DUMP_LINES;
+    if (this.left === 0 && !line.includes('0x')) return NOTHING;
     const backtrace = backtraceOf(line);
     if (backtrace.length > 0) return { addresses: backtrace, causes: [] };
-    if (this.left === 0) return { addresses: [], causes: [] };
+    if (this.left === 0) return NOTHING;
     this.left--;
     if (/stack memory/i.test(line)) this.stack = true;
     const registers = new Map(

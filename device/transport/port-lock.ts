@@ -1,8 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, realpathSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { portBusy, portFailed } from '../errors.ts';
+import { lockLeftBehind, portBusy, portFailed } from '../errors.ts';
 
 /** The right of one process to use a port; `release` may be called twice. */
 export interface PortLock {
@@ -130,7 +138,11 @@ export function lockPort(port: string, directory: string = tmpdir()): PortLock {
       clearStale(file);
     }
   } catch (error) {
-    if ((error as { code?: string }).code === 'E_PORT_BUSY') throw error;
+    if (codeOf(error) === 'E_PORT_BUSY') throw error;
+    // In a shared folder only its owner may remove a file.
+    if (codeOf(error) === 'EPERM' || codeOf(error) === 'EACCES') {
+      if (existsSync(file)) throw lockLeftBehind(port, file);
+    }
     throw portFailed(port, `its lock file ${file} cannot be used (${codeOf(error)})`, error);
   }
   throw portFailed(port, `its lock file ${file} is disputed; remove it`);

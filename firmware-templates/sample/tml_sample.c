@@ -193,8 +193,10 @@ void tml_sample_run(void)
 	sampler.limit = sampler.number;
 	while (sampler.tail != sampler.head)
 		send_samples();
-	tml_frame_begin(FRAME_SAMPLES_END);
-	tml_frame_add(sampler.number, 4);
-	tml_frame_add(sampler.dropped, 4);
-	tml_frame_send(sampler.port);
+	for (int i = 0; i < 2; i++) { /* twice, since no later frame would tell that it was lost */
+		tml_frame_begin(FRAME_SAMPLES_END);
+		tml_frame_add(sampler.number, 4);
+		tml_frame_add(sampler.dropped, 4);
+		tml_frame_send(sampler.port);
+	}
 }

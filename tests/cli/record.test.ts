@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,6 +15,7 @@ import { FirmataBoard } from '../support/firmata-board.ts';
 const example = join(import.meta.dirname, '..', '..', 'examples', 'motor-fault');
 const missing = ['arm-none-eabi-gcc', 'qemu-system-arm'].filter((name) => !findProgram(name));
 const needs = missing.length > 0 ? ` (needs ${missing.join(', ')})` : '';
+const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 const socat = findProgram('socat');
 
 let folder = '';
@@ -53,7 +55,33 @@ const namesIn = (path: string) => {
 };
 
 describe.skipIf(missing.length > 0)(`record from the emulated board${needs}`, () => {
-  const sine = ['--source', 'sine:0,2', '--rate', '5000', '--samples', '130'];
+  let sine: readonly string[] = [];
+  let on: readonly string[] = [];
+  let running: ChildProcess | undefined;
+  beforeAll(async () => {
+    running = spawn(process.execPath, [program, 'boards', 'run', 'virtual-stm32f405', '--json'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const line = await new Promise<string>((resolve) =>
+      running!.stdout!.once('data', (chunk) => resolve(String(chunk))),
+    );
+    const { ports } = JSON.parse(line) as { ports: string[] };
+    on = ['-p', ports[0]!];
+    sine = [...on, '--source', 'sine:0,2', '--rate', '5000', '--samples', '130'];
+    // The first one writes the firmware that the others find.
+    await record(
+      at('first.csv'),
+      ...on,
+      '--flash',
+      '--source',
+      'counter',
+      '--samples',
+      '1',
+      '--rate',
+      '5000',
+    );
+  });
+  afterAll(() => running?.kill('SIGINT'));
 
   test('a sine is one, at the rate of the board, in windows with labels', async () => {
     const report = await record(at('sine.npz'), ...sine, '--label', 'walking', '--window', '64');
@@ -95,7 +123,7 @@ describe.skipIf(missing.length > 0)(`record from the emulated board${needs}`, ()
 
   test('windows in the shape of a model go through tinyml eval as they are', async () => {
     const model = join(example, 'model.onnx');
-    const options = ['--source', 'sine:0,1,2', '--rate', '5000', '--samples', '256', '--model', model];
+    const options = [...on, '--source', 'sine:0,1,2', '--rate', '5000', '--samples', '256', '--model', model];
     const report = await record(at('model.npz'), ...options, '--label', 'a', '--scale', '0.0001');
     expect(report).toMatchObject({ windows: 2, shape: [3, 128] });
     const x = arraysOf(at('model.npz')).get('x')!;
@@ -149,20 +177,28 @@ describe.skipIf(missing.length > 0)(`record from the emulated board${needs}`, ()
   });
 
   test('the emulated ADC counts up by seven with each conversion', async () => {
-    await record(at('adc.npz'), '--source', 'adc:4,5', '--rate', '5000', '--samples', '40');
+    await record(at('adc.npz'), ...on, '--source', 'adc:4,5', '--rate', '5000', '--samples', '40');
     const { data } = arraysOf(at('adc.npz')).get('x')!;
     const steps = Array.from(data.slice(1), (value, i) => (value - data[i]! + 4096) % 4096);
     expect(new Set(steps)).toEqual(new Set([7]));
   });
 
   test('a pin that is the wire to the host is no sensor', async () => {
-    const { code, stderr } = await tinyml(['record', at('no.npz'), '--source', 'adc:19', '--samples', '1']);
+    const { code, stderr } = await tinyml([
+      'record',
+      at('no.npz'),
+      ...on,
+      '--source',
+      'adc:19',
+      '--samples',
+      '1',
+    ]);
     expect(stderr).toMatch(/E_REQUEST_REFUSED.*no such sensor/);
     expect(code).toBe(2);
   });
 
   test('what the board cannot keep up with is counted, and no window spans a gap', async () => {
-    const options = ['--source', 'counter:0,1,2,3,4,5,6,7', '--rate', '1000000', '--samples', '6000'];
+    const options = [...on, '--source', 'counter:0,1,2,3,4,5,6,7', '--rate', '1000000', '--samples', '6000'];
     const report = await record(at('fast.npz'), ...options, '--window', '4');
     expect(report.dropped.total).toBeGreaterThan(0);
     expect(report.samples + report.dropped.total).toBe(6000);
@@ -174,6 +210,28 @@ describe.skipIf(missing.length > 0)(`record from the emulated board${needs}`, ()
       expect(Array.from(data.subarray(window * 32, window * 32 + 32))).toEqual(wanted);
     }
   });
+
+  test.each([[['--board', 'virtual-stm32f405']], [[]]])(
+    'monitor --reset restarts the board, known or not (%j), and says what starts',
+    async (board) => {
+      const { code, stdout } = await tinyml([
+        'monitor',
+        ...on,
+        ...board,
+        '--reset',
+        '--json',
+        '--seconds',
+        '4',
+      ]);
+      expect(code).toBe(0);
+      const events = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+      expect(events[0]).toMatchObject({ event: 'reset' });
+      expect(events).toContainEqual(expect.objectContaining({ event: 'ready', board: 'virtual-stm32f405' }));
+    },
+  );
 
   test('the RISC-V board has the synthetic sources and says that it has no ADC', async () => {
     if (!findProgram('riscv64-unknown-elf-gcc') || !findProgram('qemu-system-riscv32')) return;
@@ -214,11 +272,11 @@ describe('record refuses', () => {
 
 /** A Firmata board behind a socket. */
 async function firmataAt(
-  onBoard: (board: FirmataBoard) => void = () => {},
+  onBoard: (board: FirmataBoard, socket: Socket) => void = () => {},
 ): Promise<{ port: string; connect: () => Socket }> {
   const server = createServer((socket) => {
     const board = new FirmataBoard((bytes) => socket.write(bytes));
-    onBoard(board);
+    onBoard(board, socket);
     socket.on('data', (bytes) => board.receive(bytes));
     socket.on('close', () => board.stop());
     socket.on('error', () => {});
@@ -332,6 +390,28 @@ describe('record through Firmata', () => {
       const [first, second] = row.split(',').map(Number);
       expect(second! - first!).toBe(300);
     }
+  });
+
+  test.each([
+    ['the board goes', (child: ChildProcess, socket: Socket) => void (child.killed || socket.destroy()), 2],
+    ['Ctrl-C', (child: ChildProcess) => void child.kill('SIGINT'), 130],
+  ] as const)('what came before the end is kept when %s', async (name, end, exit) => {
+    let socket: Socket | undefined;
+    const { port } = await firmataAt((_board, its) => {
+      socket = its;
+    });
+    const file = at(`${name.replaceAll(' ', '-')}.csv`);
+    const args = ['record', file, ...firmata, '-p', port, '--samples', '100000'];
+    const { code, stderr } = await tinyml(args, {
+      onStart: (child) => {
+        child.stderr!.on('data', (text) => {
+          if (String(text).includes('look for Firmata')) setTimeout(() => end(child, socket!), 700);
+        });
+      },
+    });
+    expect(code).toBe(exit);
+    expect(stderr).toMatch(/ended early; what came before it was kept: \d+ of \[2\]/);
+    expect(readFileSync(file, 'utf8').split('\n').length).toBeGreaterThan(10);
   });
 
   test('an input that the board has not, and a board that speaks something else', async () => {
