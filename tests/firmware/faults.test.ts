@@ -11,10 +11,12 @@ const FORMS = {
   'virtual-stm32f405': [0xf0, 'pc lr psr sp cfsr hfsr mmfar bfar r0 r1 r2 r3 r12'.split(' ')],
   'virtual-rv32imc': [0xf2, 'pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0'.split(' ')],
   'virtual-esp32c3': [0xf2, 'pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0'.split(' ')],
-} as const satisfies Record<Emulated, unknown>;
+} as const satisfies Partial<Record<Emulated, unknown>>;
+
+type Faulty = keyof typeof FORMS;
 
 /** Runs an inference that executes `fault`, C text; returns the crash frames' registers and the function at pc. */
-async function crash(fault: string, id: Emulated = 'virtual-stm32f405') {
+async function crash(fault: string, id: Faulty = 'virtual-stm32f405') {
   const [type, names] = FORMS[id];
   const folder = buildPlan(tinyPlan(id, `#define FAULT ${fault}\n`));
   const board = await boot(folder, id);
