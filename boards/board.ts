@@ -1,5 +1,5 @@
 import { type EspBoard, type EspChip, espFacts, isEsp } from './families/esp.ts';
-import { stm32Facts } from './families/stm32.ts';
+import { fullSpeedHz, stm32Facts } from './families/stm32.ts';
 import type { Rv32VirtBoardFile, Rv32VirtChipFile, Stm32BoardFile, Stm32ChipFile } from './schema.ts';
 
 /** Memories of a chip, in bytes. */
@@ -58,6 +58,11 @@ export function memoriesOf({ flash, ram }: Pick<Stm32ChipFile, 'flash' | 'ram'>)
     flash: { origin: flash.origin, bytes, sectors, runs },
     ram: ram.map(({ name, origin, kib, use }) => ({ name, origin, bytes: kib * KIB, use })),
   };
+}
+
+/** Frequency of the core, with the board's oscillator. */
+export function coreHz(board: Board): number {
+  return board.family === 'stm32' ? fullSpeedHz(board) : board.chip.clock.sysclkHz;
 }
 
 /** RAM that a program's data, arena and stack share. */

@@ -1,5 +1,5 @@
 import type { Board, Rv32VirtBoard, Stm32Board } from './board.ts';
-import { dataRam } from './board.ts';
+import { coreHz, dataRam } from './board.ts';
 import { espRows, isEsp } from './families/esp.ts';
 import { fullSpeedHz } from './families/stm32.ts';
 
@@ -49,10 +49,6 @@ function familyRows(board: Board): string[][] {
   return board.family === 'stm32' ? stm32Rows(board) : rv32VirtRows(board);
 }
 
-function speedHz(board: Board): number {
-  return board.family === 'stm32' ? fullSpeedHz(board) : board.chip.clock.sysclkHz;
-}
-
 const table = (rows: readonly (readonly string[])[]) =>
   rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
@@ -74,7 +70,7 @@ function overview(boards: readonly Board[]): string {
     `[${board.id}](#${board.id})`,
     board.chip.name,
     board.chip.cpu,
-    String(speedHz(board) / 1_000_000),
+    String(coreHz(board) / 1_000_000),
     String(board.chip.flash.bytes / KIB),
     String(dataRam(board.chip).bytes / KIB),
     board.flash.map(({ method }) => method).join(', '),

@@ -9,6 +9,7 @@ export {
   arenaRam,
   type Board,
   type Chip,
+  coreHz,
   dataRam,
   firmwareFacts,
   type Rv32VirtBoard,
