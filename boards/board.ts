@@ -1,10 +1,17 @@
 import { type EspBoard, type EspChip, espFacts, isEsp } from './families/esp.ts';
-import type { Rv32VirtBoardFile, Rv32VirtChipFile, Stm32f4BoardFile, Stm32f4ChipFile } from './schema.ts';
+import { fullSpeedHz, stm32Facts } from './families/stm32.ts';
+import type { Rv32VirtBoardFile, Rv32VirtChipFile, Stm32BoardFile, Stm32ChipFile } from './schema.ts';
 
 /** Memories of a chip, in bytes. */
 interface Memories {
   /** Flash as it is erased: sectors in address order, sizes in bytes. */
-  readonly flash: { readonly origin: number; readonly bytes: number; readonly sectors: readonly number[] };
+  readonly flash: {
+    readonly origin: number;
+    readonly bytes: number;
+    readonly sectors: readonly number[];
+    /** The same as runs of one size; `first` is the number of a run's first sector, where it is not the next. */
+    readonly runs: readonly { readonly count: number; readonly bytes: number; readonly first?: number }[];
+  };
   /**
    * `use` is `data` for the one region that programs of ours take, and `arena` for those where a model's working
    * memory goes on when that one is full.
@@ -19,14 +26,14 @@ interface Memories {
 
 type WithMemories<File> = Omit<File, 'flash' | 'ram'> & Memories;
 
-export type Stm32f4Chip = WithMemories<Stm32f4ChipFile>;
+export type Stm32Chip = WithMemories<Stm32ChipFile>;
 export type Rv32VirtChip = WithMemories<Rv32VirtChipFile>;
-export type Chip = Stm32f4Chip | Rv32VirtChip | EspChip;
+export type Chip = Stm32Chip | Rv32VirtChip | EspChip;
 
-/** A board with an STM32F4, real or emulated. */
-export interface Stm32f4Board extends Omit<Stm32f4BoardFile, 'chip'> {
-  readonly family: 'stm32f4';
-  readonly chip: Stm32f4Chip;
+/** A board with an STM32, real or emulated. */
+export interface Stm32Board extends Omit<Stm32BoardFile, 'chip'> {
+  readonly family: 'stm32';
+  readonly chip: Stm32Chip;
 }
 
 /** A RISC-V core that there is in the emulator only. */
@@ -35,21 +42,27 @@ export interface Rv32VirtBoard extends Omit<Rv32VirtBoardFile, 'chip'> {
   readonly chip: Rv32VirtChip;
 }
 
-export type Board = Stm32f4Board | Rv32VirtBoard | EspBoard;
+export type Board = Stm32Board | Rv32VirtBoard | EspBoard;
 
 const KIB = 1024;
 
-export function memoriesOf({ flash, ram }: Pick<Stm32f4ChipFile, 'flash' | 'ram'>): Memories {
+export function memoriesOf({ flash, ram }: Pick<Stm32ChipFile, 'flash' | 'ram'>): Memories {
   const sectors = flash.sectors.flatMap(({ count, kib }) => new Array<number>(count).fill(kib * KIB));
+  const runs = flash.sectors.map(({ count, kib, first }) => ({
+    count,
+    bytes: kib * KIB,
+    ...(first === undefined ? {} : { first }),
+  }));
+  const bytes = sectors.reduce((sum, size) => sum + size, 0);
   return {
-    flash: { origin: flash.origin, bytes: sectors.reduce((sum, bytes) => sum + bytes, 0), sectors },
+    flash: { origin: flash.origin, bytes, sectors, runs },
     ram: ram.map(({ name, origin, kib, use }) => ({ name, origin, bytes: kib * KIB, use })),
   };
 }
 
-/** `PA9` as port 0, pin 9. */
-export function pinOf(name: string): { port: number; pin: number } {
-  return { port: name.charCodeAt(1) - 'A'.charCodeAt(0), pin: Number(name.slice(2)) };
+/** Frequency of the core, with the board's oscillator. */
+export function coreHz(board: Board): number {
+  return board.family === 'stm32' ? fullSpeedHz(board) : board.chip.clock.sysclkHz;
 }
 
 /** RAM that a program's data, arena and stack share. */
@@ -62,28 +75,6 @@ export function dataRam(chip: Chip): Chip['ram'][number] {
 /** RAM for what of an arena has no room beside a program's data. QEMU's machines have the main memory only. */
 export function arenaRam({ chip, emulator }: Board): Chip['ram'] {
   return emulator ? [] : chip.ram.filter(({ use }) => use === 'arena');
-}
-
-function stm32f4Facts({ chip, serial, clock, emulator, led }: Stm32f4Board) {
-  return {
-    family: chip.family,
-    cpu: chip.cpu,
-    clock: {
-      ...chip.clock,
-      hseHz: clock.source === 'internal' ? 0 : clock.hz,
-      hseBypass: clock.source === 'bypass',
-    },
-    uart: {
-      name: serial.peripheral,
-      tx: pinOf(serial.tx),
-      rx: pinOf(serial.rx),
-      alternate: chip.uarts[serial.peripheral]?.alternate ?? 0,
-      baud: serial.baud,
-    },
-    led: led && { ...pinOf(led.pin), activeLow: led.activeLow },
-    counter: emulator ? ('instructions' as const) : ('cycles' as const),
-    tickHz: emulator?.tickHz,
-  };
 }
 
 function rv32VirtFacts({ chip, emulator }: Rv32VirtBoard) {
@@ -101,7 +92,7 @@ export function firmwareFacts(board: Board) {
     arenaRam: arenaRam(board).map(({ name, origin, bytes }) => ({ name, origin, bytes })),
   };
   if (isEsp(board)) return { ...memories, ...espFacts(board) };
-  return board.family === 'stm32f4'
-    ? { ...memories, ...stm32f4Facts(board) }
+  return board.family === 'stm32'
+    ? { ...memories, ...stm32Facts(board) }
     : { ...memories, ...rv32VirtFacts(board) };
 }

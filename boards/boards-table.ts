@@ -1,15 +1,19 @@
-import type { Board, Rv32VirtBoard, Stm32f4Board } from './board.ts';
-import { dataRam } from './board.ts';
+import type { Board, Rv32VirtBoard, Stm32Board } from './board.ts';
+import { coreHz, dataRam } from './board.ts';
 import { espRows, isEsp } from './families/esp.ts';
+import { fullSpeedHz } from './families/stm32.ts';
 
 const KIB = 1024;
 const hex = (value: number) => `0x${value.toString(16).padStart(4, '0')}`;
 
-function clockText({ clock, chip }: Stm32f4Board): string {
-  const megahertz = (hz: number) => `${hz / 1_000_000} MHz`;
-  if (clock.source === 'internal') return `${megahertz(chip.clock.sysclkHz)} from the internal oscillator`;
+const megahertz = (hz: number) => `${hz / 1_000_000} MHz`;
+
+function clockText(board: Stm32Board): string {
+  const { clock } = board;
+  const speed = megahertz(fullSpeedHz(board));
+  if (clock.source === 'internal') return `${speed} from the internal oscillator`;
   const source = clock.source === 'crystal' ? 'a crystal of' : 'a clock fed in at';
-  return `${megahertz(chip.clock.sysclkHz)} from ${source} ${megahertz(clock.hz)}`;
+  return `${speed} from ${source} ${megahertz(clock.hz)}`;
 }
 
 function ramText(board: Board): string {
@@ -22,27 +26,31 @@ function ramText(board: Board): string {
   return `${dataRam(board.chip).bytes / KIB} KiB${rest.join('')}`;
 }
 
-function stm32f4Rows(board: Stm32f4Board): string[][] {
+function stm32Rows(board: Stm32Board): string[][] {
   const { serial, led } = board;
   const port = `${serial.peripheral.toUpperCase()}, TX ${serial.tx}, RX ${serial.rx}, ${serial.baud} baud`;
   return [
     ['clock', clockText(board)],
     ['serial port', `${port}: ${serial.reach}`],
     ...(led ? [['LED', `${led.pin}, lit while the firmware runs`]] : []),
+    ...(board.note ? [['note', board.note]] : []),
   ];
 }
 
 function rv32VirtRows({ chip, serial }: Rv32VirtBoard): string[][] {
   return [
-    ['clock', `${chip.clock.sysclkHz / 1_000_000} MHz, as which times are told`],
+    ['clock', `${megahertz(chip.clock.sysclkHz)}, as which times are told`],
     ['serial port', serial.reach],
   ];
 }
 
 function familyRows(board: Board): string[][] {
   if (isEsp(board)) return espRows(board);
-  return board.family === 'stm32f4' ? stm32f4Rows(board) : rv32VirtRows(board);
+  return board.family === 'stm32' ? stm32Rows(board) : rv32VirtRows(board);
 }
+
+const table = (rows: readonly (readonly string[])[]) =>
+  rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 function boardSection(board: Board): string {
   const { name, sources, flash } = board.chip;
@@ -54,11 +62,27 @@ function boardSection(board: Board): string {
     ...board.flash.map((way) => [`flash: ${way.method}`, way.how]),
     ...board.usb.map(({ vid, pid, what }) => ['USB', `${hex(vid)}:${hex(pid)} ${what}`]),
   ];
-  const table = rows.map(([name, value]) => `| ${name} | ${value} |`).join('\n');
-  return `### ${board.id}\n[${board.name}](${board.page}), ${board.vendor}\n\n| | |\n|---|---|\n${table}\n`;
+  return `### ${board.id}\n[${board.name}](${board.page}), ${board.vendor}\n\n| | |\n|---|---|\n${table(rows)}\n`;
 }
 
-/** The part of docs/boards.md that lists the boards, in Markdown. */
+function overview(boards: readonly Board[]): string {
+  const rows = boards.map((board) => [
+    `[${board.id}](#${board.id})`,
+    board.chip.name,
+    board.chip.cpu,
+    String(coreHz(board) / 1_000_000),
+    String(board.chip.flash.bytes / KIB),
+    String(dataRam(board.chip).bytes / KIB),
+    board.flash.map(({ method }) => method).join(', '),
+  ]);
+  const head = [
+    ['board', 'chip', 'core', 'MHz', 'flash KiB', 'RAM KiB', 'flashed by'],
+    ['---', '---', '---', '---:', '---:', '---:', '---'],
+  ];
+  return `${table([...head, ...rows])}\n`;
+}
+
+/** The part of docs/boards.md that lists the boards, in Markdown: a line for each, then a section for each. */
 export function boardsTable(boards: readonly Board[]): string {
-  return boards.map(boardSection).join('\n');
+  return [overview(boards), ...boards.map(boardSection)].join('\n');
 }

@@ -19,6 +19,8 @@ export const identifier = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens, 63 at most');
 export const kib = z.number().int().min(1).max(2048);
+/** The pages of an STM32L0 have 128 bytes. */
+const sectorKib = z.number().min(0.125).max(2048).multipleOf(0.125);
 
 /** How a person goes about it, in a line. */
 export const how = words(300);
@@ -36,7 +38,16 @@ export const chipFields = {
   name: words(40),
   flash: z.strictObject({
     origin: hexNumber(8),
-    sectors: z.array(z.strictObject({ count: z.number().int().min(1).max(64), kib })).min(1),
+    sectors: z
+      .array(
+        z.strictObject({
+          count: z.number().int().min(1).max(2048),
+          kib: sectorKib,
+          /** Number of the first of them, where it does not follow the last one before. */
+          first: z.number().int().min(0).max(4096).optional(),
+        }),
+      )
+      .min(1),
   }),
   ram: ramRegions,
   sources,
@@ -56,3 +67,6 @@ export const boardFields = {
 };
 
 export const serialFields = { baud: z.number().int().min(9600).max(2_000_000), reach: words(300) };
+
+/** One nanosecond of an emulator's time for each instruction. */
+export const tickHz = z.literal(1_000_000_000);

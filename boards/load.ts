@@ -9,10 +9,11 @@ export {
   arenaRam,
   type Board,
   type Chip,
+  coreHz,
   dataRam,
   firmwareFacts,
   type Rv32VirtBoard,
-  type Stm32f4Board,
+  type Stm32Board,
 } from './board.ts';
 export { type EspBoard, type EspFamily, isEsp } from './families/esp.ts';
 

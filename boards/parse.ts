@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { type Board, type Chip, memoriesOf, type Stm32f4Chip } from './board.ts';
+import { type Board, type Chip, memoriesOf, type Stm32Chip } from './board.ts';
 import { type BoardProblem, badBoard, boardFileTooBig, boardNotJson } from './errors.ts';
 import { type EspChip, espBoardOf, espChipOf, isEsp } from './families/esp.ts';
-import { boardSchemas, chipSchema, type Stm32f4BoardFile } from './schema.ts';
+import { boardSchemas, chipSchema, type Stm32BoardFile } from './schema.ts';
 
 const MAX_FILE_CHARACTERS = 65_536;
 
@@ -65,7 +65,7 @@ export function parseBoard(text: string, source: string, chips: ReadonlyMap<stri
   if (chip?.family === 'rv32-virt')
     return { ...check(boardSchemas['rv32-virt'], json, source), family: chip.family, chip };
   if (chip && isEsp(chip)) return parseEsp(json, source, chip);
-  const file = check(boardSchemas.stm32f4, json, source);
+  const file = check(boardSchemas.stm32, json, source);
   if (!chip) throw unknownChip(file.chip, source, chips);
   const problems = [...serialProblems(file, chip), ...flashProblems(file, chip)];
   if (problems.length > 0) throw badBoard(source, problems);
@@ -78,7 +78,7 @@ function parseEsp(json: unknown, source: string, chip: EspChip): Board {
   throw badBoard(source, [...made]);
 }
 
-function serialProblems({ serial }: Stm32f4BoardFile, chip: Stm32f4Chip): BoardProblem[] {
+function serialProblems({ serial }: Stm32BoardFile, chip: Stm32Chip): BoardProblem[] {
   const uart = chip.uarts[serial.peripheral];
   if (!uart)
     return [{ pointer: '/serial/peripheral', message: `the ${chip.id} has no ${serial.peripheral}` }];
@@ -91,7 +91,7 @@ function serialProblems({ serial }: Stm32f4BoardFile, chip: Stm32f4Chip): BoardP
 }
 
 /** The boot loader listens on few of the chip's serial ports; a board that names another would wait in vain. */
-function flashProblems({ flash }: Stm32f4BoardFile, chip: Stm32f4Chip): BoardProblem[] {
+function flashProblems({ flash }: Stm32BoardFile, chip: Stm32Chip): BoardProblem[] {
   const choices = chip.bootloader.uarts;
   return flash.flatMap((way, index) => {
     if (way.method !== 'stm32-uart') return [];

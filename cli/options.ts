@@ -76,6 +76,11 @@ export const baudOption: OptionSpec = {
   setting: 'baud',
 };
 
+export const methodOption: OptionSpec = {
+  flags: '--method <way>',
+  help: 'flash by this of the ways that the board has, rather than by the first that is here (tinyml boards show ID)',
+};
+
 export const calibOption: OptionSpec = {
   flags: '--calib <data>',
   help: 'samples to quantize with: .npz, .npy, .csv, or a folder with one subfolder a class',

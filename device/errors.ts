@@ -254,6 +254,74 @@ export function eraseFailed(address: number, found: number): TinymlError {
   });
 }
 
+// USB DFU
+
+export function usbUnavailable(device: string, why: string): TinymlError {
+  return new TinymlError({
+    code: 'E_USB',
+    exit: 2,
+    what: `${device} cannot be used: ${why}`,
+    hint: 'on Linux a udev rule has to let users write to 0483:df11; on Windows it needs the WinUSB driver (Zadig)',
+  });
+}
+
+export function memoryLayoutUnreadable(device: string, text: string): TinymlError {
+  return new TinymlError({
+    code: 'E_DFU_LAYOUT',
+    exit: 2,
+    what: `${device} does not describe its memory as an STM32 does: ${JSON.stringify(text.slice(0, 80))}`,
+    measure: 'nothing was erased',
+    hint: 'another DFU device may be plugged in; unplug it',
+  });
+}
+
+export function wrongMemory(device: string, layout: string): TinymlError {
+  return new TinymlError({
+    code: 'E_WRONG_CHIP',
+    exit: 2,
+    what: `the flash of ${device} is not that of the board's chip: ${JSON.stringify(layout.slice(0, 120))}`,
+    measure: 'nothing was erased',
+    hint: 'choose the right --board',
+  });
+}
+
+export function flashLocked(device: string, address: number): TinymlError {
+  return new TinymlError({
+    code: 'E_FLASH_LOCKED',
+    exit: 2,
+    what: `${device} does not let anyone write its flash at ${hex(address)}`,
+    measure: 'nothing was erased',
+    hint: 'the sector is write-protected by an option byte; STM32CubeProgrammer or openocd removes that',
+  });
+}
+
+export function dfuReadProtected(device: string): TinymlError {
+  return new TinymlError({
+    code: 'E_READ_PROTECTED',
+    exit: 2,
+    what: `the chip behind ${device} is read-protected, so it can neither be written nor verified`,
+    hint: 'removing that erases the whole chip; if wanted, run: dfu-util -a 0 -s 0x08000000:unprotect:force -D FILE',
+  });
+}
+
+export function dfuRefused(device: string, step: string, why: string): TinymlError {
+  return new TinymlError({
+    code: 'E_FLASH_REFUSED',
+    exit: 2,
+    what: `${device} refuses to ${step}: ${why}`,
+    hint: 'reset the board into its boot loader and repeat the command; it goes on where it stopped',
+  });
+}
+
+export function dfuStuck(device: string, step: string): TinymlError {
+  return new TinymlError({
+    code: 'E_BOARD_TIMEOUT',
+    exit: 2,
+    what: `${device} does not finish to ${step}`,
+    hint: 'reset the board into its boot loader and repeat the command; it goes on where it stopped',
+  });
+}
+
 // Benchmark protocol
 
 export function boardSilent(port: string): TinymlError {

@@ -2,6 +2,8 @@
 export interface SectorRun {
   readonly count: number;
   readonly bytes: number;
+  /** Number of the first sector, where it does not follow the last one before: a second bank may begin at 256. */
+  readonly first?: number;
 }
 
 export interface Sector {
@@ -28,9 +30,11 @@ export function expandSectors(
 ): Sector[] {
   const sectors: Sector[] = [];
   let offset = 0;
+  let index = 0;
   for (const run of runs) {
+    index = run.first ?? index;
     for (let i = 0; i < run.count && offset + run.bytes <= flashBytes && run.bytes > 0; i++) {
-      sectors.push({ index: sectors.length, address: flashAddress + offset, bytes: run.bytes });
+      sectors.push({ index: index++, address: flashAddress + offset, bytes: run.bytes });
       offset += run.bytes;
     }
   }

@@ -8,7 +8,7 @@ import { constantsPlace, espImageOptions, esptoolCommand } from './render/esp-pl
 import type { BoardFacts, EspFacts, ModelFacts, SourceFile } from './render/facts.ts';
 import { arenaSection, linkerScript } from './render/linker-script.ts';
 import { rv32VirtDefines } from './render/rv32-virt-config.ts';
-import { stm32f4Defines } from './render/stm32f4-config.ts';
+import { stm32Defines } from './render/stm32/stm32-config.ts';
 import { toolchainOf } from './render/toolchain.ts';
 
 export type { BoardFacts, ModelFacts, SourceFile } from './render/facts.ts';
@@ -61,11 +61,11 @@ const COMMON_TEMPLATES = [
 ] as const;
 
 const TEMPLATES = {
-  stm32f4: [
+  stm32: [
     ...COMMON_TEMPLATES,
     'port/cortex-m/tml_cortex_m.c',
     'port/cortex-m/tml_cortex_m.h',
-    'port/stm32f4/tml_stm32f4.c',
+    'port/stm32/tml_stm32.c',
   ],
   'rv32-virt': [
     ...COMMON_TEMPLATES,
@@ -99,7 +99,7 @@ const SAMPLING_TEMPLATES = ['sample/tml_no_model.c', 'sample/tml_sample.c', 'sam
 
 /** Ports that read sensors; the others have the synthetic sources. */
 const SENSOR_TEMPLATES: Partial<Record<BoardFacts['family'], readonly string[]>> = {
-  stm32f4: ['port/stm32f4/tml_stm32f4_adc.c'],
+  stm32: ['port/stm32/tml_stm32f4_adc.c'],
 };
 
 type PortFamily = keyof typeof TEMPLATES;
@@ -138,7 +138,7 @@ export function compilerFlags(board: Pick<BoardFacts, 'cpu'>, optimize: 'speed' 
 function familyDefines(board: BoardFacts): Define[] {
   if (!hasPort(board)) throw noPort(board.family);
   if (isEsp(board)) return espDefines(board);
-  return board.family === 'stm32f4' ? stm32f4Defines(board) : rv32VirtDefines(board);
+  return board.family === 'stm32' ? stm32Defines(board) : rv32VirtDefines(board);
 }
 
 function defines({ board, model, sampling }: FirmwareRequest): Define[] {

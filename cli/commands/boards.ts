@@ -1,4 +1,4 @@
-import { type Board, dataRam, listBoards } from '../../boards/load.ts';
+import { type Board, coreHz, dataRam, listBoards } from '../../boards/load.ts';
 import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -34,7 +34,7 @@ function list(context: Context): void {
         board.chip.name,
         formatBytes(board.chip.flash.bytes),
         formatBytes(dataRam(board.chip).bytes),
-        String(board.chip.clock.sysclkHz / 1e6),
+        String(coreHz(board) / 1e6),
       ]),
     ),
   );
@@ -45,7 +45,7 @@ function show(context: Context, board: Board): void {
     renderPairs([
       ['id', board.id],
       ['name', `${board.name}, ${board.vendor}`],
-      ['chip', `${board.chip.name} at ${board.chip.clock.sysclkHz / 1e6} MHz`],
+      ['chip', `${board.chip.name} at ${coreHz(board) / 1e6} MHz`],
       ['flash', formatBytes(board.chip.flash.bytes)],
       ['RAM', formatBytes(dataRam(board.chip).bytes)],
       ['serial', `${board.serial.peripheral} at ${board.serial.baud} baud: ${board.serial.reach}`],

@@ -7,6 +7,7 @@ import {
   calibOption,
   countUpTo,
   inputShapeOption,
+  methodOption,
   optimizeOption,
   portOption,
   weightsOption,
@@ -15,7 +16,7 @@ import { type DeployReport, renderDeploy } from '../report/deploy-table.ts';
 import { type Accuracy, measureAccuracy } from '../session/accuracy.ts';
 import { connectBench, subjectOfConverted } from '../session/bench-subject.ts';
 import { refuseTooBig } from '../session/board-fit.ts';
-import { withBoard } from '../session/board-link.ts';
+import { type BoardLink, withBoard } from '../session/board-link.ts';
 import { convertOpenModel } from '../session/convert.ts';
 import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
 import { flashBoard } from '../session/flash-board.ts';
@@ -29,6 +30,7 @@ interface DeployOptions extends RecipeOptions {
   readonly output?: string;
   readonly board: string;
   readonly port?: string;
+  readonly method?: string;
   readonly calib?: string;
   readonly data?: string;
   readonly runs: number;
@@ -67,6 +69,7 @@ export const command = defineCommand<DeployOptions>({
     },
     boardOption,
     portOption,
+    methodOption,
     { flags: '-o, --output <dir>', help: 'keep the converted model in this folder' },
     {
       flags: '--runs <n>',
@@ -98,7 +101,7 @@ export const command = defineCommand<DeployOptions>({
       }),
     );
     const subject = subjectOfConverted(model.path, converted);
-    const onBoard = await withBoard(context, board, options.port, async (link) => {
+    const measured = async (link: BoardLink) => {
       await output.step(`flash ${board.id}`, (progress) => flashBoard(context, link, firmware.bin, progress));
       const client = await connectBench(context, link, subject);
       const vectors = { vectors: verifiedVectors, allLayers: false };
@@ -110,7 +113,8 @@ export const command = defineCommand<DeployOptions>({
         measureBoard(client, link, subject, runs, progress),
       );
       return { verify, bench };
-    });
+    };
+    const onBoard = await withBoard(context, board, options.port, measured, { method: options.method });
     const report: DeployReport = {
       board: board.id,
       accuracy: accuracy ?? null,

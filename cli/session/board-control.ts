@@ -1,4 +1,4 @@
-import type { Board, EspBoard, Stm32f4Board } from '../../boards/load.ts';
+import type { Board, EspBoard, Stm32Board } from '../../boards/load.ts';
 import { eraseEsp } from '../../device/esp/erase-esp.ts';
 import { resetEsp } from '../../device/esp/reset-esp.ts';
 import {
@@ -12,8 +12,8 @@ import { defaultWiring, pulseAnyReset, pulseReset, releaseReset } from '../../de
 import type { Context } from '../context.ts';
 import { flashMethodMissing } from '../errors.ts';
 import type { Progress } from '../output.ts';
-import { stm32TargetOf } from './board-link.ts';
 import { espLoaderOptions } from './flash-board.ts';
+import { stm32TargetOf } from './stm32-target.ts';
 
 export type { EraseReport, FlashRange } from '../../device/stm32-bootloader/erase-stm32.ts';
 
@@ -47,7 +47,7 @@ const pulse = ({ transport, context }: Controlled) =>
   pulseReset(transport, defaultWiring, resetHoldMs, context.lifetime.signal);
 
 const stm32Options = ({ board, context }: Controlled) => ({
-  target: stm32TargetOf(board as Stm32f4Board),
+  target: stm32TargetOf(board as Stm32Board),
   baud: board.serial.baud,
   signal: context.lifetime.signal,
 });

@@ -4,9 +4,8 @@ import {
   type EspBoard,
   isEsp,
   type Rv32VirtBoard,
-  type Stm32f4Board,
+  type Stm32Board,
 } from '../../boards/load.ts';
-import type { Stm32Target } from '../../device/stm32-bootloader/flash-stm32.ts';
 import { listPorts } from '../../device/transport/list-ports.ts';
 import { openTransport } from '../../device/transport/open-transport.ts';
 import type { Transport } from '../../device/transport/transport.ts';
@@ -22,12 +21,17 @@ import {
 import type { Context } from '../context.ts';
 import { flashMethodMissing, noBoardFound, severalBoardsFound } from '../errors.ts';
 import { followNativeUsb } from './native-usb.ts';
+import { stm32TargetOf } from './stm32-target.ts';
 import { showsIds, systemRoot } from './usb-boards.ts';
 
 /** A board that can be talked to. Closed at the end of the command in any case. */
 export interface BoardLink {
   readonly board: Board;
   readonly transport: Transport;
+  /** The port as the user named it, if at all. */
+  readonly port?: string | undefined;
+  /** The way to flash that the user insists on. */
+  readonly method?: string | undefined;
   /** Whether tinyml started the board itself, so that nothing is on it yet. */
   readonly isFresh: boolean;
   /** Puts an image on an emulated board that has no boot loader, if it was started here. */
@@ -35,24 +39,19 @@ export interface BoardLink {
   close(): Promise<void>;
 }
 
-/** What the flasher has to know of a board's chip. */
-export function stm32TargetOf({ chip }: Stm32f4Board): Stm32Target {
-  return {
-    chipId: chip.bootloader.chipId,
-    flashAddress: chip.flash.origin,
-    flashBytes: chip.flash.bytes,
-    sectors: chip.flash.sectors.map((bytes) => ({ count: 1, bytes })),
-  };
-}
-
 export type VirtualChoice = Pick<VirtualStm32Options, 'pty' | 'boot' | 'port' | 'flashFile' | 'onTrace'>;
+
+/** What a command says of the link that it wants. */
+export interface LinkChoice extends VirtualChoice {
+  readonly method?: string | undefined;
+}
 
 type StartOptions = VirtualChoice & Pick<VirtualStm32Options, 'signal' | 'onNote'>;
 
 const notVirtual = (board: Board) =>
   flashMethodMissing(board.id, ['it is a real board; only virtual ones can be started']);
 
-function startStm32f4(board: Stm32f4Board, options: StartOptions): Promise<VirtualBoard> {
+function startStm32(board: Stm32Board, options: StartOptions): Promise<VirtualBoard> {
   const { emulator, chip } = board;
   if (!emulator) throw notVirtual(board);
   const target = stm32TargetOf(board);
@@ -62,6 +61,8 @@ function startStm32f4(board: Stm32f4Board, options: StartOptions): Promise<Virtu
     sramBytes: dataRam(chip).bytes,
     chipId: target.chipId,
     sectors: target.sectors,
+    // The boot loader of an STM32F1 is of the time before the extended erase command.
+    erase: chip.line === 'f1' ? 'plain' : 'extended',
     qemuBinary: emulator.program,
     qemuMachine: emulator.machine,
   });
@@ -95,7 +96,7 @@ function startVirtual(
   options: StartOptions,
 ): Promise<VirtualBoard & Partial<Pick<VirtualRv32, 'load'>>> {
   if (isEsp(board)) return startEsp(board, options);
-  return board.family === 'stm32f4' ? startStm32f4(board, options) : startRv32(board, options);
+  return board.family === 'stm32' ? startStm32(board, options) : startRv32(board, options);
 }
 
 /** Starts the emulator of a virtual board; it ends with the command. */
@@ -133,10 +134,11 @@ export async function openBoard(
   context: Context,
   board: Board,
   port: string | undefined,
-  choice: VirtualChoice = {},
+  choice: LinkChoice = {},
 ): Promise<BoardLink> {
+  const { method, ...virtualChoice } = choice;
   const isFresh = port === undefined && board.emulator !== undefined;
-  const virtual = isFresh ? await startVirtualBoard(context, board, choice) : undefined;
+  const virtual = isFresh ? await startVirtualBoard(context, board, virtualChoice) : undefined;
   const name = port ?? virtual?.ports[0] ?? (await findPort(board));
   const transport = await openTransport(name, {
     baud: board.serial.baud,
@@ -150,6 +152,8 @@ export async function openBoard(
   return {
     board,
     transport,
+    port,
+    method,
     isFresh,
     ...(virtual?.load ? { load: virtual.load } : {}),
     async close() {
@@ -166,7 +170,7 @@ export async function withBoard<T>(
   board: Board,
   port: string | undefined,
   work: (link: BoardLink) => Promise<T>,
-  choice: VirtualChoice = {},
+  choice: LinkChoice = {},
 ): Promise<T> {
   const link = await openBoard(context, board, port, choice);
   try {

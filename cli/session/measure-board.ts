@@ -44,6 +44,9 @@ function latencies(sorted: readonly number[], toUs: (ticks: number) => number): 
   return { min: toUs(sorted[0]!), median: at(0.5), p95: at(0.95), p99: at(0.99), max: toUs(sorted.at(-1)!) };
 }
 
+/** Of every emulator that counts ticks of its own. */
+const instructionHz = 1e9;
+
 /**
  * What one tick is worth. An emulated board counts instructions exactly but has no time; there the real chip's clock is
  * taken, at one instruction a cycle, and the report says so.
@@ -51,11 +54,14 @@ function latencies(sorted: readonly number[], toUs: (ticks: number) => number): 
 function timeOf(client: BenchClient, link: BoardLink) {
   const { tickUnit, tickHz, clockHz } = client.hello;
   const { sysclkHz } = link.board.chip.clock;
-  if (tickUnit !== 'instruction') {
+  if (tickUnit === 'cycle' || (tickUnit === 'timer' && !link.board.emulator)) {
     return { toUs: (ticks: number) => (ticks / tickHz) * 1e6, clockHz, modelled: null };
   }
-  const modelled = `one instruction a cycle at ${sysclkHz / 1e6} MHz`;
-  return { toUs: (ticks: number) => (ticks / sysclkHz) * 1e6, clockHz: sysclkHz, modelled };
+  // The emulator takes a nanosecond for each instruction, whatever its timer counts.
+  const perTick = tickUnit === 'instruction' ? 1 : instructionHz / tickHz;
+  const counted = perTick > 1 ? `, counted in steps of ${Math.round(perTick)}` : '';
+  const modelled = `one instruction a cycle at ${sysclkHz / 1e6} MHz${counted}`;
+  return { toUs: (ticks: number) => ((perTick * ticks) / sysclkHz) * 1e6, clockHz: sysclkHz, modelled };
 }
 
 function flashOf({ image, weights, code, other }: ImageSizes): BenchReport['flash'] {

@@ -49,12 +49,17 @@ function sectorsIn(target: Stm32Target, range: FlashRange | undefined): Sector[]
   return all.filter(({ address }) => address >= range.address && address < end);
 }
 
-async function checkErased(session: BootloaderSession, { index, address, bytes }: Sector): Promise<void> {
-  for (const at of [address, address + bytes - PROBE_BYTES]) {
+async function checkErased(
+  session: BootloaderSession,
+  { index, address, bytes }: Sector,
+  erased = ERASED,
+): Promise<void> {
+  const probe = Math.min(PROBE_BYTES, bytes);
+  for (const at of new Set([address, address + bytes - probe])) {
     const found = await session.confirm(`read sector ${index}`, async () =>
-      Array.from(await session.link.read(at, PROBE_BYTES)),
+      Array.from(await session.link.read(at, probe)),
     );
-    const wrong = found.findIndex((byte) => byte !== ERASED);
+    const wrong = found.findIndex((byte) => byte !== erased);
     if (wrong >= 0) throw eraseFailed(at + wrong, found[wrong]!);
   }
 }
@@ -90,7 +95,7 @@ export async function eraseStm32(transport: Transport, options: EraseOptions): P
     await session.persist(`erase sector ${sector.index}`, () =>
       session.link.erase(command, [sector.index], sector.bytes),
     );
-    await checkErased(session, sector);
+    await checkErased(session, sector, target.erased);
     done += sector.bytes;
     options.onProgress?.(done, total);
   }

@@ -42,6 +42,8 @@ const EXCHANGES_PER_BLOCK = 8;
 /** Covered by the other terms of the deadline. */
 const USUAL_DELAY_MS = 10;
 const PROBE_BYTES = 16;
+/** A block that was written wrong costs its whole sector: larger ones get time to be written again. */
+const LARGE_SECTOR = 16_384;
 const REFUSALS_OF_A_PROTECTED_CHIP = 4;
 
 /** A chip with read protection refuses to read, whoever asks and however often. */
@@ -88,7 +90,9 @@ function jobMs(plan: ImagePlan, baud: number, delayMs: number, timeouts: Bootloa
     (sum, sector) => sum + (sector.bytes / 1024) * timeouts.erasePerKibMs,
     0,
   );
-  return timeouts.totalMs + timeouts.totalTransfers * (transferMs + waitingMs) + 2 * eraseMs;
+  const largeBytes = plan.sectors.reduce((sum, { bytes }) => sum + (bytes > LARGE_SECTOR ? bytes : 0), 0);
+  const repeatMs = (timeouts.sectorRepeats * largeBytes * 12 * 1000) / baud;
+  return timeouts.totalMs + timeouts.totalTransfers * (transferMs + waitingMs) + 2 * eraseMs + repeatMs;
 }
 
 /**

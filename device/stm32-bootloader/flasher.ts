@@ -1,7 +1,7 @@
 import { verifyFailed } from '../errors.ts';
 import type { Sector } from '../sectors.ts';
 import type { BootloaderSession } from './bootloader-session.ts';
-import { type Block, type ImagePlan, isErased } from './image-plan.ts';
+import type { Block, ImagePlan } from './image-plan.ts';
 import { LinkFault } from './link-fault.ts';
 
 export interface FlashProgress {
@@ -18,6 +18,14 @@ const SECTOR_ATTEMPTS = 8;
 /** A link is rough from this many retries on, if there is one in this many blocks. */
 const ROUGH_RETRIES = 8;
 const ROUGH_BLOCKS = 8;
+/**
+ * Bytes of a write on a rough link. Two damaged bits in the same place of two bytes get past the checksum, and then
+ * the whole sector has to be written anew; shorter writes make that rarer by the square of their length.
+ */
+const ROUGH_BYTES = 64;
+/** Small pages are erased several with one command, as much as one sector of the larger kind. */
+const ERASE_BYTES = 16_384;
+const ERASE_SECTORS = 32;
 
 /** What the flash holds where a block of the image belongs. */
 type BlockState = 'same' | 'erased' | 'different';
@@ -122,23 +130,27 @@ export class Flasher {
   /** Looks at the end of a block only, which is written last; the vector table and blocks that end erased in full. */
   private async stateOf(block: Block): Promise<BlockState> {
     const tail = block.data.subarray(-SAMPLE_BYTES);
-    const whole = block === this.plan.blocks[0] || isErased(tail);
+    const whole = block === this.plan.blocks[0] || this.plan.isErased(tail);
     const wanted = whole ? block.data : tail;
     const address = block.address + block.data.length - wanted.length;
     const found = await this.readAgreed(address, wanted);
     if (Buffer.compare(found, wanted) === 0) return 'same';
-    return isErased(found) ? 'erased' : 'different';
+    return this.plan.isErased(found) ? 'erased' : 'different';
   }
 
   private async erase(sectors: readonly Sector[]): Promise<void> {
     const total = sectors.reduce((sum, sector) => sum + sector.bytes, 0);
     let done = 0;
-    for (const sector of sectors) {
-      await this.session.persist(`erase sector ${sector.index}`, () =>
-        this.session.link.erase(this.eraseCommand, [sector.index], sector.bytes),
-      );
-      this.sectorsErased++;
-      done += sector.bytes;
+    for (const group of eraseGroups(sectors)) {
+      const bytes = group.reduce((sum, sector) => sum + sector.bytes, 0);
+      const numbers = group.map(({ index }) => index);
+      const step =
+        group.length === 1
+          ? `erase sector ${numbers[0]}`
+          : `erase sectors ${numbers[0]} to ${numbers.at(-1)}`;
+      await this.session.persist(step, () => this.session.link.erase(this.eraseCommand, numbers, bytes));
+      this.sectorsErased += group.length;
+      done += bytes;
       this.progress({ phase: 'erase', done, total });
     }
   }
@@ -181,7 +193,7 @@ export class Flasher {
   ): Promise<Block | undefined> {
     let bytes = 0;
     for (const block of blocks) {
-      if (!isErased(block.data)) {
+      if (!this.plan.isErased(block.data)) {
         await this.writeBlock(block);
         if (this.rough && (await this.verify([block], () => {})).length > 0) return block;
       }
@@ -192,27 +204,27 @@ export class Flasher {
   }
 
   private async writeBlock(block: Block): Promise<void> {
-    const { link } = this.session;
-    let refused = 0;
-    await this.session.persist(
-      `write ${block.data.length} bytes at 0x${block.address.toString(16)}`,
-      async () => {
-        // Some chips refuse to write again what they hold already, after its acknowledgement was lost.
-        if (
-          refused > 1 &&
-          Buffer.compare(await link.read(block.address, block.data.length), block.data) === 0
-        )
-          return;
-        try {
-          await link.write(block.address, block.data);
-        } catch (error) {
-          if (error instanceof LinkFault && error.kind === 'refused' && error.stage === 'data') refused++;
-          throw error;
-        }
-      },
-    );
+    const step = this.rough ? ROUGH_BYTES : block.data.length;
+    for (let at = 0; at < block.data.length; at += step) {
+      await this.writePiece(block.address + at, block.data.subarray(at, at + step));
+    }
     this.blocksWritten++;
     this.bytesWritten += block.data.length;
+  }
+
+  private async writePiece(address: number, data: Uint8Array): Promise<void> {
+    const { link } = this.session;
+    let refused = 0;
+    await this.session.persist(`write ${data.length} bytes at 0x${address.toString(16)}`, async () => {
+      // Some chips refuse to write again what they hold already, after its acknowledgement was lost.
+      if (refused > 1 && Buffer.compare(await link.read(address, data.length), data) === 0) return;
+      try {
+        await link.write(address, data);
+      } catch (error) {
+        if (error instanceof LinkFault && error.kind === 'refused' && error.stage === 'data') refused++;
+        throw error;
+      }
+    });
   }
 
   /** Whether so many exchanges fail that waiting for the final verification would cost more than looking at once. */
@@ -261,4 +273,20 @@ export class Flasher {
     );
     throw verifyFailed(block.address + at, found[at]!, block.data[at]!);
   }
+}
+
+/** Neighbors that are erased with one command. */
+function eraseGroups(sectors: readonly Sector[]): Sector[][] {
+  const groups: Sector[][] = [];
+  let bytes = 0;
+  for (const sector of sectors) {
+    const group = groups.at(-1);
+    if (group && bytes + sector.bytes <= ERASE_BYTES && group.length < ERASE_SECTORS) group.push(sector);
+    else {
+      groups.push([sector]);
+      bytes = 0;
+    }
+    bytes += sector.bytes;
+  }
+  return groups;
 }

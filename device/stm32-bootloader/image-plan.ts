@@ -9,6 +9,10 @@ export interface Stm32Target {
   readonly flashAddress: number;
   readonly flashBytes: number;
   readonly sectors: readonly SectorRun[];
+  /** What an erased byte reads as: 0xff when not given, 0x00 in an STM32L0 and L1. */
+  readonly erased?: number;
+  /** Bytes that the flash programs at once: 4 when not given, up to 32 in an STM32H7. */
+  readonly programBytes?: number;
 }
 
 export interface Block {
@@ -22,16 +26,17 @@ export interface ImagePlan {
   readonly sectors: readonly Sector[];
   /** In address order; the first one holds the vector table. */
   readonly blocks: readonly Block[];
+  /** Whether bytes are as the chip leaves them when it erases. */
+  readonly isErased: (bytes: Uint8Array) => boolean;
 }
 
 const ERASED = 0xff;
+const WORD = 4;
 const SMALLEST_VECTOR_TABLE = 8;
 
-export const isErased = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === ERASED);
-
-/** Filled up to whole words, because the boot loader writes words. */
-function padded(image: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(Math.ceil(image.length / 4) * 4).fill(ERASED);
+/** Filled up to what the flash programs at once; the boot loader itself takes whole words only. */
+function padded(image: Uint8Array, { erased = ERASED, programBytes = WORD }: Stm32Target): Uint8Array {
+  const whole = new Uint8Array(Math.ceil(image.length / programBytes) * programBytes).fill(erased);
   whole.set(image);
   return whole;
 }
@@ -55,7 +60,7 @@ export function planImage(image: Uint8Array, target: Stm32Target): ImagePlan {
   if (image.length > target.flashBytes) throw imageTooLarge(image.length, target.flashBytes);
   if (image.length < SMALLEST_VECTOR_TABLE) throw imageRefused(`it has ${image.length} bytes`);
   checkVectors(image, target);
-  const whole = padded(image);
+  const whole = padded(image, target);
   const end = target.flashAddress + whole.length;
   const sectors = expandSectors(target.sectors, target.flashAddress, target.flashBytes).filter(
     (sector) => sector.address < end,
@@ -65,7 +70,8 @@ export function planImage(image: Uint8Array, target: Stm32Target): ImagePlan {
     throw imageTooLarge(image.length, last ? last.address + last.bytes - target.flashAddress : 0);
   }
   const blocks = sectors.flatMap((sector) => blocksOf(sector, whole, target.flashAddress));
-  return { image: whole, sectors, blocks };
+  const { erased = ERASED } = target;
+  return { image: whole, sectors, blocks, isErased: (bytes) => bytes.every((byte) => byte === erased) };
 }
 
 function blocksOf(sector: Sector, image: Uint8Array, base: number): Block[] {

@@ -23,6 +23,8 @@ export interface BootloaderTimeouts {
   /** For the whole job: this, and so many times what the transfer takes on a clean link. */
   readonly totalMs: number;
   readonly totalTransfers: number;
+  /** And so many times more for what lies in large sectors, which bad luck on a rough link makes us write again. */
+  readonly sectorRepeats: number;
 }
 
 export const defaultTimeouts: BootloaderTimeouts = {
@@ -39,4 +41,5 @@ export const defaultTimeouts: BootloaderTimeouts = {
   erasePerKibMs: 30,
   totalMs: 15_000,
   totalTransfers: 3,
+  sectorRepeats: 4,
 };

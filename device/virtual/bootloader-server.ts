@@ -225,7 +225,7 @@ export class BootloaderServer {
   }
 
   private eraseSectors(indices: readonly number[] | undefined): void {
-    if (!indices?.every((index) => index < this.chip.sectors.length)) {
+    if (!indices?.every((index) => this.chip.hasSector(index))) {
       this.say(NACK);
       return;
     }

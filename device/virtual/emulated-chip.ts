@@ -19,6 +19,8 @@ export interface EmulatedChipOptions {
   readonly flashBytes: number;
   readonly sramBytes: number;
   readonly sectors?: readonly SectorRun[];
+  /** What erasing leaves in every byte: 0xff when not given. */
+  readonly erased?: number;
   /** Kept on disk when given: content survives the virtual board, and QEMU loads it. */
   readonly flashFile?: string;
 }
@@ -29,10 +31,14 @@ interface Region {
   readonly kind: 'flash' | 'sram' | 'read-only';
 }
 
-/** The memories that a boot loader can reach, with the way flash behaves: writing clears bits, erasing sets them. */
+/**
+ * The memories that a boot loader can reach, with the way flash behaves: writing clears bits, erasing sets them, or the
+ * other way round.
+ */
 export class EmulatedChip {
   readonly sectors: readonly Sector[];
   readonly flash: Uint8Array;
+  readonly erased: number;
   /** Sectors that ignore erasing and writing, without an error, as the boot loader of the chip does. */
   readonly writeProtected = new Set<number>();
   readProtected = false;
@@ -41,7 +47,8 @@ export class EmulatedChip {
 
   constructor(options: EmulatedChipOptions) {
     this.sectors = expandSectors(options.sectors ?? f405Sectors, FLASH_ADDRESS, options.flashBytes);
-    this.flash = new Uint8Array(options.flashBytes).fill(ERASED);
+    this.erased = options.erased ?? ERASED;
+    this.flash = new Uint8Array(options.flashBytes).fill(this.erased);
     const system = new Uint8Array(SYSTEM_BYTES).fill(ERASED);
     for (let i = 0; i < 12; i++) system[UNIQUE_ID_OFFSET + i] = 0x54 + i;
     new DataView(system.buffer).setUint16(FLASH_SIZE_OFFSET, options.flashBytes / 1024, true);
@@ -56,7 +63,7 @@ export class EmulatedChip {
 
   /** Whether the vector table is erased, so that a reset starts nothing. */
   get blank(): boolean {
-    return this.flash.subarray(0, 8).every((byte) => byte === ERASED);
+    return this.flash.subarray(0, 8).every((byte) => byte === this.erased);
   }
 
   /** Undefined when the range is not all in one memory. */
@@ -81,13 +88,17 @@ export class EmulatedChip {
 
   /** False when there is no such sector. */
   erase(index: number): boolean {
-    const sector = this.sectors[index];
+    const sector = this.sectors.find((one) => one.index === index);
     if (!sector) return false;
     if (this.writeProtected.has(index)) return true;
     const offset = sector.address - FLASH_ADDRESS;
-    this.flash.fill(ERASED, offset, offset + sector.bytes);
+    this.flash.fill(this.erased, offset, offset + sector.bytes);
     this.save(offset, sector.bytes);
     return true;
+  }
+
+  hasSector(index: number): boolean {
+    return this.sectors.some((sector) => sector.index === index);
   }
 
   eraseAll(): void {
@@ -110,7 +121,9 @@ export class EmulatedChip {
 
   private program(offset: number, data: Uint8Array): void {
     for (let i = 0; i < data.length; i++) {
-      if (!this.protectedAt(offset + i)) this.flash[offset + i]! &= data[i]!;
+      if (this.protectedAt(offset + i)) continue;
+      if (this.erased === 0) this.flash[offset + i]! |= data[i]!;
+      else this.flash[offset + i]! &= data[i]!;
     }
     this.save(offset, data.length);
   }

@@ -15,6 +15,8 @@ export interface VirtualStm32Options extends ServeOptions {
   /** What the boot loader answers to Get ID. */
   readonly chipId: number;
   readonly sectors?: readonly SectorRun[];
+  /** Which erase command its boot loader has: the extended one when not given. */
+  readonly erase?: 'extended' | 'plain';
   /** Name or path of the QEMU program, and its name for the machine with this chip. */
   readonly qemuBinary: string;
   readonly qemuMachine: string;
@@ -43,7 +45,7 @@ export function flashFileFor(given: string | undefined, cleanup: Cleanup): strin
 }
 
 /**
- * Starts an emulated STM32F4 board: its USART boot loader (AN3155) over a flash in a file, and QEMU for what the flash
+ * Starts an emulated STM32 board: its USART boot loader (AN3155) over a flash in a file, and QEMU for what the flash
  * holds, behind RFC 2217, plain TCP and, on request, a pty.
  * Errors: E_QEMU_MISSING, E_SOCAT_MISSING, E_PTY, E_FLASH_FILE, E_LISTEN.
  */
@@ -71,6 +73,7 @@ async function assemble(
   const board = new Stm32Board({
     chip,
     chipId: options.chipId,
+    ...(options.erase ? { erase: options.erase } : {}),
     flashFile,
     qemuBinary,
     qemuMachine: options.qemuMachine,

@@ -7,6 +7,7 @@ import type { SerialBoard } from './serve-board.ts';
 export interface BoardOptions {
   readonly chip: EmulatedChip;
   readonly chipId: number;
+  readonly erase?: 'extended' | 'plain';
   readonly flashFile: string;
   readonly qemuBinary: string;
   readonly qemuMachine: string;
@@ -37,6 +38,7 @@ export class Stm32Board implements SerialBoard {
     this.options = options;
     this.bootloader = new BootloaderServer(options.chip, {
       chipId: options.chipId,
+      ...(options.erase ? { erase: options.erase } : {}),
       onGo: () => {
         this.going = true;
       },

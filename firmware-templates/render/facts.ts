@@ -1,3 +1,5 @@
+import type { Stm32Facts } from './stm32/stm32-facts.ts';
+
 /** A pin such as `PA9`. */
 export interface Pin {
   /** 0 for port A. */
@@ -10,38 +12,18 @@ export interface MemoryRegion {
   readonly bytes: number;
 }
 
-export type UartName = 'usart1' | 'usart2' | 'usart3' | 'usart6';
-
 export interface NamedRegion extends MemoryRegion {
   /** Lower-case letters, digits and hyphens. */
   readonly name: string;
 }
 
-interface Memories {
+export interface Memories {
   readonly id: string;
   readonly flash: MemoryRegion;
   /** Data, stack, and as much of the model's arena as there is room for. */
   readonly ram: MemoryRegion;
   /** Where the rest of the arena goes. */
   readonly arenaRam: readonly NamedRegion[];
-}
-
-export interface Stm32f4Facts extends Memories {
-  readonly family: 'stm32f4';
-  readonly cpu: 'cortex-m4f';
-  readonly clock: ClockFacts;
-  readonly uart: {
-    readonly name: UartName;
-    readonly tx: Pin;
-    readonly rx: Pin;
-    readonly alternate: number;
-    readonly baud: number;
-  };
-  readonly led: (Pin & { readonly activeLow: boolean }) | undefined;
-  /** `cycles`: DWT's cycle counter. `instructions`: TIM2 of the emulator, one tick an instruction. */
-  readonly counter: 'cycles' | 'instructions';
-  /** Ticks a second of an emulated counter; the real one follows the core clock. */
-  readonly tickHz: number | undefined;
 }
 
 /** QEMU's `virt` machine with a 32-bit core. */
@@ -81,23 +63,7 @@ export interface EspFacts extends Memories {
 }
 
 /** What the firmware has to know of a board and its chip; plain data, whoever it comes from. */
-export type BoardFacts = Stm32f4Facts | Rv32VirtFacts | EspFacts;
-
-export interface ClockFacts {
-  /** Frequency at the oscillator pins, 0 when nothing is there. A multiple of 1 MHz. */
-  readonly hseHz: number;
-  /** A clock is fed in, rather than a crystal excited. */
-  readonly hseBypass: boolean;
-  readonly sysclkHz: number;
-  /** The PLL's output divider P: 2, 4, 6 or 8. */
-  readonly pllDivider: number;
-  readonly apb1Divider: number;
-  readonly apb2Divider: number;
-  readonly flashWaitStates: number;
-  /** Value of PWR_CR's VOS field. */
-  readonly voltageScale: number;
-  readonly overDrive: boolean;
-}
+export type BoardFacts = Stm32Facts | Rv32VirtFacts | EspFacts;
 
 /** What the firmware has to know of the generated model beside its C text. */
 export interface ModelFacts {

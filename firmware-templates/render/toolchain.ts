@@ -1,7 +1,8 @@
 import { noPort } from '../errors.ts';
 import type { BoardFacts } from './facts.ts';
+import type { Stm32Cpu } from './stm32/stm32-facts.ts';
 
-type Cpu = Extract<BoardFacts['cpu'], 'cortex-m4f' | 'rv32imc' | 'xtensa-lx6'>;
+type Cpu = Stm32Cpu | Extract<BoardFacts['cpu'], 'rv32imc' | 'xtensa-lx6'>;
 
 export interface Toolchain {
   /** What the names of its programs begin with. */
@@ -10,7 +11,14 @@ export interface Toolchain {
   readonly link: readonly string[];
 }
 
-const cortexM4f = ['-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv4-sp-d16'];
+function cortexM(core: string, fpu?: 'fpv4-sp-d16' | 'fpv5-sp-d16'): Toolchain {
+  const flags = [
+    `-mcpu=${core}`,
+    '-mthumb',
+    ...(fpu ? ['-mfloat-abi=hard', `-mfpu=${fpu}`] : ['-mfloat-abi=soft']),
+  ];
+  return { prefix: 'arm-none-eabi-', compile: flags, link: flags };
+}
 
 /**
  * Compilers by processor. The RISC-V one is used without a C library, of which its packages bring none
@@ -18,7 +26,13 @@ const cortexM4f = ['-mcpu=cortex-m4', '-mthumb', '-mfloat-abi=hard', '-mfpu=fpv4
  * helpers is filed under the architecture's name without the instructions for control registers.
  */
 const toolchains: Readonly<Record<Cpu, Toolchain>> = {
-  'cortex-m4f': { prefix: 'arm-none-eabi-', compile: cortexM4f, link: cortexM4f },
+  'cortex-m0': cortexM('cortex-m0'),
+  'cortex-m0plus': cortexM('cortex-m0plus'),
+  'cortex-m3': cortexM('cortex-m3'),
+  'cortex-m4f': cortexM('cortex-m4', 'fpv4-sp-d16'),
+  // Single precision, which those that can do double have as well.
+  'cortex-m7': cortexM('cortex-m7', 'fpv5-sp-d16'),
+  'cortex-m33': cortexM('cortex-m33', 'fpv5-sp-d16'),
   rv32imc: {
     prefix: 'riscv64-unknown-elf-',
     compile: [

@@ -104,7 +104,7 @@ describe('a hostile board file', () => {
     ['/chip', 'stm32f999', '/chip: no chip "stm32f999"'],
     ['/chip', '__proto__', '/chip: '],
     ['/serial/tx', 'PA4', '/serial/tx: PA4 is not a tx pin of usart2'],
-    ['/flash/1/rx', 'PB1', "/flash/1: the stm32f446re's boot loader does not listen there"],
+    ['/flash/2/rx', 'PB1', "/flash/2: the stm32f446re's boot loader does not listen there"],
     ['/usb', Array.from({ length: 10_000 }, () => ({})), '/usb'],
   ] as [string, Json, string][])('with %s wrong is refused at that place', (pointer, value, message) => {
     expect(refusal(changed(pointer, value)).message).toContain(message);

@@ -11,9 +11,11 @@ import { f405, imageOf, SimulatedStm32 } from './simulated-stm32.ts';
 
 /** TINYML_SOAK=20 runs twenty times as many cases; docs/devices.md shows figures of such a run. */
 const SOAK = Number(process.env['TINYML_SOAK'] ?? 1);
+/** TINYML_IMAGE_KIB=512 damages the flashing of a larger image; scripts/flash-faults.mjs does so. */
+const IMAGE_KIB = Number(process.env['TINYML_IMAGE_KIB'] ?? 64);
 const KINDS: readonly FaultKind[] = ['flip', 'drop', 'duplicate', 'insert'];
 const KIB = 1024;
-const TIMEOUT = { timeout: 60_000 * SOAK };
+const TIMEOUT = { timeout: 60_000 * SOAK * Math.max(1, IMAGE_KIB / 64) };
 
 type Outcome = { readonly report: FlashReport } | { readonly code: string };
 
@@ -25,7 +27,7 @@ async function flash(link: SimulatedLink, image: Uint8Array): Promise<Outcome> {
   }
 }
 
-describe('a link that damages bytes at random, 64 KiB image', () => {
+describe(`a link that damages bytes at random, ${IMAGE_KIB} KiB image`, () => {
   const cases = [
     { rate: 1e-5, runs: 5, share: 1 },
     { rate: 1e-4, runs: 8, share: 0.99 },
@@ -40,7 +42,7 @@ describe('a link that damages bytes at random, 64 KiB image', () => {
       for (let seed = 1; seed <= runs * SOAK; seed++) {
         const board = new SimulatedStm32();
         const link = new SimulatedLink(board, { faults: randomFaults(seed, rate, [kind]), latencyMs: 2 });
-        const image = imageOf(64 * KIB, seed);
+        const image = imageOf(IMAGE_KIB * KIB, seed);
         const outcome = await flash(link, image);
         const code = 'code' in outcome ? outcome.code : 'ok';
         codes.set(code, (codes.get(code) ?? 0) + 1);
@@ -58,7 +60,8 @@ describe('a link that damages bytes at random, 64 KiB image', () => {
         `slowest ${(slowest / 1000).toFixed(1)} s of simulated time; ${lines.join('; ')}`,
     );
     expect(done / all).toBeGreaterThanOrEqual(share);
-    expect(slowest).toBeLessThan(62_000);
+    // A larger image lies in larger sectors, which bad luck makes us write again.
+    expect(slowest).toBeLessThan(IMAGE_KIB > 64 ? 1_200 * IMAGE_KIB : 62_000);
   });
 });
 

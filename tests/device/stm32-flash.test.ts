@@ -151,7 +151,7 @@ describe('refused before anything is erased', () => {
     const board = new SimulatedStm32();
     board.chip.flash.fill(0x33, 0, 64 * KIB);
     prepare(board);
-    await expect(flash(board, image)).rejects.toMatchObject({ code });
+    await expect(flash(board, image)).rejects.toMatchObject({ code, exit: 2 });
     expect(board.chip.flash.subarray(0, 64 * KIB).every((byte) => byte === 0x33)).toBe(true);
   }
 
@@ -173,7 +173,12 @@ describe('refused before anything is erased', () => {
     async (chipId) => {
       const board = new SimulatedStm32({ chipId });
       board.chip.flash.fill(0x33);
-      await expect(flash(board, imageOf(4096, 1))).rejects.toMatchObject({ code: 'E_WRONG_CHIP' });
+      await expect(flash(board, imageOf(4096, 1))).rejects.toMatchObject({
+        code: 'E_WRONG_CHIP',
+        exit: 2,
+        message: expect.stringMatching(/has id 0x[0-9a-f]{3}, but the board description says 0x413/),
+        measure: ['nothing was erased'],
+      });
       expect(board.chip.flash.every((byte) => byte === 0x33)).toBe(true);
     },
   );

@@ -293,6 +293,21 @@ describe.skipIf(!qemu)('the virtual STM32F405 (skipped without qemu-system-arm)'
     },
   );
 
+  test.skipIf(!socat || !stm32flash)(
+    'is an STM32F100 with the older erase command to stm32flash (skipped without socat and stm32flash)',
+    async () => {
+      const f100 = { flashBytes: 128 * 1024, sramBytes: 8 * 1024, chipId: 0x420, erase: 'plain' } as const;
+      const sectors = [{ count: 128, bytes: 1024 }];
+      const board = await start({ ...f100, sectors, pty: true, boot: 'bootloader' });
+      const file = join(folder, 'f100.bin');
+      writeFileSync(file, imageOf(10_001, 6));
+      const written = await runProgram(stm32flash!, ['-m', '8n1', '-v', '-w', file, board.ports[2]!]);
+      expect(written.text).toContain('Device ID    : 0x0420 (STM32F10xxx Medium-density VL)');
+      expect(written.text).toContain('(100.00%) Done.');
+      expect(readFileSync(board.flashFile).subarray(0, 10_001)).toEqual(readFileSync(file));
+    },
+  );
+
   test.skipIf(!socat || !armGcc)(
     'is flashed and run by our client through its pty (skipped without socat)',
     async () => {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -17,7 +17,10 @@ export interface Running {
 
 /** Program, machine and where its flash is, of each emulated board. */
 const EMULATORS = {
+  'virtual-stm32f100': ['qemu-system-arm', '0x08000000', '-M', 'stm32vldiscovery'],
+  'virtual-stm32f205': ['qemu-system-arm', '0x08000000', '-M', 'netduino2'],
   'virtual-stm32f405': ['qemu-system-arm', '0x08000000', '-M', 'netduinoplus2'],
+  'virtual-olimex-h405': ['qemu-system-arm', '0x08000000', '-M', 'olimex-stm32-h405'],
   'virtual-rv32imc': ['qemu-system-riscv32', '0x80000000', '-M', 'virt', '-bios', 'none'],
 } as const;
 
@@ -51,6 +54,14 @@ function bootHere(folder: string, id: keyof typeof PROCESSORS): Running {
   });
   processor.reset(flashOf(folder, id));
   return { client: new BenchClient(port), stop: () => processor.close() };
+}
+
+/** Whether the emulator is there and has the board's machine; older ones lack some. */
+export function canEmulate(id: Emulated): boolean {
+  if (runsHere(id)) return true;
+  const [program, , , machine] = EMULATORS[id];
+  const { stdout, error } = spawnSync(program, ['-M', 'help'], { encoding: 'utf8' });
+  return !error && new RegExp(`^${machine}\\s`, 'm').test(stdout);
 }
 
 /** Boots `folder`/firmware.bin. QEMU connects to us before it starts, so that the ready frame is seen. */

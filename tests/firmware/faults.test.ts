@@ -12,10 +12,12 @@ const FORMS = {
   'virtual-rv32imc': [0xf2, 'pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0'.split(' ')],
   'virtual-esp32': [0xf5, 'pc a0 ps sp exccause excvaddr a2 a3 a4 a5 a6 a7 a8'.split(' ')],
   'virtual-esp32c3': [0xf2, 'pc ra mstatus sp mcause mtval a0 a1 a2 a3 a4 a5 t0'.split(' ')],
-} as const satisfies Record<Emulated, unknown>;
+} as const satisfies Partial<Record<Emulated, unknown>>;
+
+type Faulty = keyof typeof FORMS;
 
 /** Runs an inference that executes `fault`, C text; returns the crash frames' registers and the function at pc. */
-async function crash(fault: string, id: Emulated = 'virtual-stm32f405') {
+async function crash(fault: string, id: Faulty = 'virtual-stm32f405') {
   const [type, names] = FORMS[id];
   const folder = buildPlan(tinyPlan(id, `#define FAULT ${fault}\n`));
   const board = await boot(folder, id);

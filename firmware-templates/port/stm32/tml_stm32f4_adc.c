@@ -3,6 +3,8 @@
 #include "tml_cortex_m.h"
 #include "tml_sample.h"
 
+#ifdef TML_ADC_F4
+
 #define RCC 0x40023800u
 #define RCC_AHB1ENR TML_REGISTER(RCC + 0x30u)
 #define RCC_APB2ENR TML_REGISTER(RCC + 0x44u)
@@ -87,3 +89,10 @@ int16_t tml_port_sensor_read(uint8_t source, uint8_t channel)
 #endif
 	return (int16_t)(ADC_DR & 0xFFFu);
 }
+
+#else
+
+/* The ADCs of the other lines are not known here: they have the synthetic sources only. */
+typedef int tml_no_adc;
+
+#endif
