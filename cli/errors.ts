@@ -517,6 +517,9 @@ export function exportNeedsQuantized(): TinymlError {
     exit: 1,
     what: '--to onnx-qdq writes a quantized model, and --quantize float leaves it in float',
     hint: 'give --calib and leave --quantize float out, or use --to onnx',
+  });
+}
+
 export function trainingDataNeeded(option: string): TinymlError {
   return new TinymlError({
     code: 'E_TRAINING_DATA_NEEDED',

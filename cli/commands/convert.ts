@@ -8,7 +8,6 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { wrongChoice } from '../errors.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
-import { calibOption, inputShapeOption, optimizeOption } from '../options.ts';
 import { calibOption, defaultBoard, inputShapeOption, optimizeOption } from '../options.ts';
 import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
 import { peakText } from '../report/kernel-table.ts';
@@ -18,7 +17,6 @@ import { convertOpenModel } from '../session/convert.ts';
 import { type ExportFormat, exportFormats, exportModel, extensionOf } from '../session/export-model.ts';
 import { type ModelReport, reportOf, writeModelFolder } from '../session/model-folder.ts';
 import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
-import { type InputShapes, openModel } from '../session/open-model.ts';
 import { removeCheckpoint } from '../session/prune.ts';
 import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 import { type TrainFirstFlags, trainFirst, trainFirstOptions } from '../session/train-first.ts';
@@ -136,10 +134,6 @@ export const command = defineCommand<ConvertOptions>({
   async run(context, [path = ''], options) {
     const dump = options.dumpAfter === undefined ? undefined : dumpAfter(context, options.dumpAfter);
     const model = openModel(context, path, options.inputShape);
-    const choice = { ...options, recipe: recipeOf(options), ...(dump ? { dump } : {}) };
-    const converted = await convertOpenModel(context, model, choice);
-    if (options.board !== undefined) refuseTooBig(chooseBoard(options.board), converted);
-    if (options.to !== undefined) return writeExport(context, model, converted, choice, options.to);
     const folder = options.output ?? model.name.slice(0, model.name.length - extname(model.name).length);
     const recipe = recipeOf(options);
     const place = { calib: options.calib, board: options.board ?? defaultBoard, output: folder, recipe };
@@ -153,6 +147,11 @@ export const command = defineCommand<ConvertOptions>({
     };
     const converted = await convertOpenModel(context, trained, choice);
     if (options.board !== undefined) refuseTooBig(chooseBoard(options.board), converted);
+    if (options.to !== undefined) {
+      const code = writeExport(context, model, converted, choice, options.to);
+      removeCheckpoint(folder);
+      return code;
+    }
     const report = reportOf(model, converted, choice);
     writeModelFolder(context, folder, report, converted, [path]);
     removeCheckpoint(folder);

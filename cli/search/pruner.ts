@@ -1,7 +1,8 @@
 import { floatBatch } from '../../converter/evaluate/encode.ts';
 import type { Graph } from '../../converter/ir/types.ts';
 import { optimize } from '../../converter/pipeline.ts';
-import { type PruneInput, pruneModel } from '../../converter/prune/prune-model.ts';
+import { pruneModel } from '../../converter/prune/prune-model.ts';
+import type { TrainingInput } from '../../converter/train/training-session.ts';
 import type { Context } from '../context.ts';
 import type { OpenModel } from '../session/open-model.ts';
 import type { TrialPruning } from './knobs.ts';
@@ -18,7 +19,7 @@ export class Pruner {
   private readonly samples: LabelledSamples;
   private readonly seed: number;
   private readonly graphs = new Map<string, Graph>();
-  private input: PruneInput | undefined;
+  private input: TrainingInput | undefined;
 
   constructor(model: OpenModel, samples: LabelledSamples, seed: number) {
     this.model = model;
@@ -41,7 +42,7 @@ export class Pruner {
     return graph;
   }
 
-  private read(): PruneInput {
+  private read(): TrainingInput {
     const { inputs, labels } = this.samples.first(this.samples.count);
     const data = { file: this.model.name, data: labels.data, shape: labels.shape };
     return {

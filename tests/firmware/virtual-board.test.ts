@@ -48,7 +48,8 @@ const EMULATIONS: readonly Emulation[] = [
     id: 'virtual-esp32',
     clockHz: 240_000_000,
     tickHz: 240_000_000,
-    present: installed('xtensa-lx106-elf-gcc'),
+    perTick: 1,
+    compiler: 'xtensa-lx106-elf-gcc',
   },
 ];
 
