@@ -47,7 +47,8 @@ interface Preparation {
   readonly timeouts: LoaderTimeouts;
   readonly stub: boolean;
   readonly overUsb: boolean;
-  readonly flashBytes: number;
+  /** Told again once the flash said how large it is. */
+  flashBytes: number;
   /** 0 for the one that there is, also once another turned out not to work. */
   baud: number;
 }
@@ -70,9 +71,12 @@ async function attachFlash(session: LoaderSession, flashBytes: number): Promise<
   // The stub did it when it started.
   if (!link.isStub)
     await session.persist('attach the flash', () => link.request(COMMAND.spiAttach, words(0, 0)));
-  await session.persist('describe the flash', () =>
-    link.request(COMMAND.spiSetParams, words(0, flashBytes, ...FLASH_GEOMETRY)),
-  );
+  await describeFlash(session, flashBytes);
+}
+
+async function describeFlash(session: LoaderSession, bytes: number): Promise<void> {
+  const parameters = words(0, bytes, ...FLASH_GEOMETRY);
+  await session.persist('describe the flash', () => session.link.request(COMMAND.spiSetParams, parameters));
 }
 
 /**
@@ -109,6 +113,10 @@ export async function openLoader(transport: Transport, options: LoaderOptions): 
   session.prepare = () => prepare(session, wanted);
   await session.bringUp();
   const flash = await probeFlash(session, chip);
+  if (flash.bytes !== undefined) {
+    wanted.flashBytes = flash.bytes;
+    await describeFlash(session, flash.bytes);
+  }
   const commands = new FlashCommands(session, timeouts, chip === 'esp32');
   return { session, commands, chip, security, flash, timeouts };
 }

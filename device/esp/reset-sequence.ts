@@ -61,13 +61,25 @@ function usbSteps(holdMs: number): ResetStep[] {
   ];
 }
 
-/** The steps of one attempt; later ones give a slow capacitor at EN more time. */
+/** Boards with two sockets are plugged in at the other one sooner or later: every third attempt is the other way. */
+const OTHERS_TURN = 2;
+
+function namedSteps(
+  way: 'classic' | 'usb-jtag-serial',
+  attempt: number,
+  timeouts: LoaderTimeouts,
+): ResetStep[] {
+  const usual = attempt % (OTHERS_TURN + 1) !== OTHERS_TURN;
+  if ((way === 'usb-jtag-serial') === usual) return usbSteps(timeouts.resetHoldMs);
+  // A capacitor at EN may want more time.
+  const slower = attempt % (OTHERS_TURN + 1) === 1 ? 500 : 0;
+  return classicSteps(timeouts.resetHoldMs, timeouts.bootPinMs + slower);
+}
+
+/** The steps of one attempt. */
 export function loaderSteps(way: ResetWay, attempt: number, timeouts: LoaderTimeouts): ResetStep[] {
   if (typeof way === 'object') return parseResetSequence(way.custom);
-  if (way === 'manual') return [];
-  if (way === 'usb-jtag-serial') return usbSteps(timeouts.resetHoldMs);
-  const slower = attempt % 2 === 1 ? 500 : 0;
-  return classicSteps(timeouts.resetHoldMs, timeouts.bootPinMs + slower);
+  return way === 'manual' ? [] : namedSteps(way, attempt, timeouts);
 }
 
 /** Starts the program in flash. */

@@ -124,6 +124,15 @@ describe('flashing an ESP32-family board', () => {
     expect(board.holds(0, again)).toBe(true);
   });
 
+  test("over the chip's own USB: watchdogs off, no change of rate; the other reset when the usual one does nothing", async () => {
+    const board = new SimulatedEsp();
+    const image = espImage(10_000, 10);
+    // The board is wired as a devkit, which the steps for USB do not start.
+    const report = await flash(board, image, { reset: 'usb-jtag-serial' });
+    expect(report).toMatchObject({ baud: 115_200, stub: true, started: true });
+    expect(board.holds(0, image)).toBe(true);
+  });
+
   test('over the lines that a custom sequence says', async () => {
     const board = new SimulatedEsp();
     const image = espImage(5_000, 9);
