@@ -57,7 +57,16 @@ export const espChipSchema = z.strictObject({
  * How a port's modem lines start the ROM's loader: `classic` through two transistors on EN and IO0, `usb-jtag-serial`
  * through the chip's own USB controller, `manual` by the buttons.
  */
-const reset = z.enum(['classic', 'usb-jtag-serial', 'manual']);
+const namedReset = z.enum(['classic', 'usb-jtag-serial', 'manual']);
+
+/** Steps of a board's own, as esptool's `custom_reset_sequence` writes them: DTR, RTS, both at once, seconds. */
+const resetSteps = z
+  .string()
+  .regex(
+    /^(D[01]|R[01]|U[01],[01]|W[0-9]([.][0-9]{1,3})?)([|](D[01]|R[01]|U[01],[01]|W[0-9]([.][0-9]{1,3})?)){0,31}$/,
+    'must be classic, usb-jtag-serial, manual, or steps such as D0|R1|W0.1|D1|R0|W0.05|D0',
+  );
+const reset = z.union([namedReset, resetSteps]);
 
 export const espBoardSchema = z.strictObject({
   ...boardFields,

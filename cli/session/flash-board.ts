@@ -1,5 +1,6 @@
 import { type Board, type EspBoard, isEsp } from '../../boards/load.ts';
 import { flashEsp } from '../../device/esp/flash-esp.ts';
+import { isNamedReset } from '../../device/esp/reset-sequence.ts';
 import { flashStm32 } from '../../device/stm32-bootloader/flash-stm32.ts';
 import type { Context } from '../context.ts';
 import { badFlashMethod, flashMethodMissing, noWayToFlash } from '../errors.ts';
@@ -37,7 +38,13 @@ const flashByUart: SerialFlasher['flash'] = ({ lifetime }, { board, transport },
 /** How the loader of an Espressif chip is started and talked to. */
 export function espLoaderOptions({ chip, flash }: EspBoard, { lifetime }: Context) {
   const { reset, baud } = flash.find(({ method }) => method === 'esp-serial')!;
-  return { chip: chip.family, flashBytes: chip.flash.bytes, reset, baud, signal: lifetime.signal };
+  return {
+    chip: chip.family,
+    flashBytes: chip.flash.bytes,
+    reset: isNamedReset(reset) ? reset : { custom: reset },
+    baud,
+    signal: lifetime.signal,
+  };
 }
 
 const flashByEspLoader: SerialFlasher['flash'] = async (context, { board, transport }, image, progress) => {

@@ -6,7 +6,13 @@ import type { LoaderTimeouts } from './timeouts.ts';
  * How the modem lines start the loader: `classic` through two transistors on EN and IO0, `usb-jtag-serial` through the
  * chip's own USB controller, `manual` by hand, or steps of the user's own in esptool's notation.
  */
-export type ResetWay = 'classic' | 'usb-jtag-serial' | 'manual' | { readonly custom: string };
+export type ResetWay = NamedReset | { readonly custom: string };
+
+const namedResets = ['classic', 'usb-jtag-serial', 'manual'] as const;
+export type NamedReset = (typeof namedResets)[number];
+
+export const isNamedReset = (text: string): text is NamedReset =>
+  (namedResets as readonly string[]).includes(text);
 
 export type ResetStep =
   | { readonly signals: Partial<Signals> }

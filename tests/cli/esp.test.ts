@@ -74,6 +74,19 @@ describe('erase and reset on a virtual ESP32-C3', () => {
     expect(await tinyml(['reset', port, '--board', 'virtual-esp32c3'])).toMatchObject({ code: 0 });
   });
 
+  test('a board file may say its own reset sequence, and only that', async () => {
+    const text = readFileSync(join(root, 'boards', 'virtual-esp32c3.json'), 'utf8');
+    const withReset = (reset: string) => {
+      const path = join(folder, 'own.json');
+      writeFileSync(path, text.replace('"classic"', JSON.stringify(reset)));
+      return ['erase', port, '--board', path, '--yes', '--address', '0x0', '--bytes', '4k', '--json'];
+    };
+    expect(await tinyml(withReset('D0|R1|W0.1|U1,0|W0.05|D0'))).toMatchObject({ code: 0 });
+    const refused = await tinyml(withReset('D0|touch P'));
+    expect(refused.json()).toMatchObject({ error: { code: 'E_BOARD_FILE' } });
+    expect(refused.stdout).toContain('/flash/0/reset');
+  });
+
   test('the wrong chip is refused with nothing erased', async () => {
     const { code, stderr, json } = await tinyml([
       'erase',
