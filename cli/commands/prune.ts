@@ -1,6 +1,9 @@
 import { writeOnnx } from '../../converter/formats/onnx/write.ts';
 import type { PrunedModel, PruneTarget } from '../../converter/prune/prune-model.ts';
+import type { Sparsity } from '../../converter/prune/sparse-masks.ts';
+import type { SparsifiedModel } from '../../converter/prune/sparsify-model.ts';
 import { defineCommand } from '../command.ts';
+import { missingOption } from '../errors.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
 import { boardOption, inputShapeOption } from '../options.ts';
 import { packageVersion } from '../package-info.ts';
@@ -8,18 +11,25 @@ import { formatBytes, formatCount, formatLayer } from '../report/format.ts';
 import { formatScore } from '../report/score.ts';
 import { renderTable } from '../report/table.ts';
 import { type InputShapes, openModel } from '../session/open-model.ts';
-import { pruneOpenModel, removeCheckpoint } from '../session/prune.ts';
-import { type PruneFlags, parseTarget, pruneOptions, pruneSettings } from '../session/prune-options.ts';
+import { pruneOpenModel, removeCheckpoint, sparsifyOpenModel } from '../session/prune.ts';
+import {
+  type PruneFlags,
+  parseSparsity,
+  parseTarget,
+  pruneOptions,
+  pruneSettings,
+} from '../session/prune-options.ts';
 
 interface PruneOptions extends PruneFlags {
   readonly data: string;
-  readonly target: PruneTarget;
+  readonly target?: PruneTarget;
+  readonly sparsity?: Sparsity;
   readonly output: string;
   readonly board: string;
   readonly inputShape?: InputShapes;
 }
 
-function renderPruned(pruned: PrunedModel, output: string, bytes: number): string {
+function renderPruned(pruned: PrunedModel): string {
   const layers = renderTable(
     [
       { title: 'layer' },
@@ -62,8 +72,19 @@ function renderPruned(pruned: PrunedModel, output: string, bytes: number): strin
     ],
     rows,
   );
-  return `${layers}\n\n${totals}\n\nwrote ${output} (${formatBytes(bytes)})`;
+  return `${layers}\n\n${totals}`;
 }
+
+function renderSparse({ zeros, measured, score }: SparsifiedModel): string {
+  const { before, after } = measured;
+  const accuracy = score
+    ? `, ${score.before.metric} ${formatScore(score.before)} before and ${formatScore(score.after)} after, held out`
+    : '';
+  return `${(100 * zeros).toFixed(1)} % zeros: ${formatCount(before)} instructions before, ${formatCount(after)} after${accuracy}`;
+}
+
+/** Stands for no target where only weights become zero. */
+const everything: PruneTarget = { metric: 'macs', share: 1 };
 
 function placeOf({ data, board, output }: PruneOptions) {
   return { data, board, output };
@@ -89,7 +110,11 @@ export const command = defineCommand<PruneOptions>({
       flags: '--target <metric=share>',
       help: 'what may be left: macs, bytes or (measured on --board) instructions',
       parse: parseTarget,
-      required: true,
+    },
+    {
+      flags: '--sparsity <form>',
+      help: 'zeros that kernels leave out: block=SHARE, scattered=SHARE or N:M; refused where it makes nothing faster',
+      parse: parseSparsity,
     },
     { flags: '-o, --output <file>', help: 'the ONNX file to write', required: true },
     ...pruneOptions,
@@ -97,16 +122,35 @@ export const command = defineCommand<PruneOptions>({
     inputShapeOption,
   ],
   async run(context, [path = ''], options) {
-    refuseInputs(options.output, [path, options.data]);
+    const { output, sparsity, target } = options;
+    if (!target && !sparsity) throw missingOption('prune', '--target <metric=share>');
+    refuseInputs(output, [path, options.data]);
     const model = openModel(context, path, options.inputShape);
-    const pruned = await pruneOpenModel(context, model, { ...pruneSettings(options), ...placeOf(options) });
-    const bytes = writeOnnx(pruned.graph, packageVersion());
-    writeFileAtomically(options.output, bytes, context.lifetime);
-    removeCheckpoint(options.output);
-    const { graph: __, ...report } = pruned;
-    const { target, criterion, schedule } = options;
-    context.output.result({ file: options.output, target, criterion, schedule, ...report }, () =>
-      renderPruned(pruned, options.output, bytes.length),
+    const settings = { ...pruneSettings({ ...options, target: target ?? everything }), ...placeOf(options) };
+    const pruned = target && (await pruneOpenModel(context, model, settings));
+    const smaller = pruned ? { ...model, graph: pruned.graph } : model;
+    const sparse = sparsity && (await sparsifyOpenModel(context, smaller, sparsity, settings));
+    const graph = (sparse ?? pruned)!.graph;
+    const bytes = writeOnnx(graph, packageVersion());
+    writeFileAtomically(output, bytes, context.lifetime);
+    removeCheckpoint(output);
+    const { criterion, schedule } = options;
+    const report = {
+      file: output,
+      target,
+      criterion,
+      schedule,
+      ...pruned,
+      sparsity,
+      sparse,
+      graph: undefined,
+    };
+    context.output.result({ ...report, sparse: sparse && { ...sparse, graph: undefined } }, () =>
+      [
+        ...(pruned ? [renderPruned(pruned)] : []),
+        ...(sparse ? [renderSparse(sparse)] : []),
+        `wrote ${output} (${formatBytes(bytes.length)})`,
+      ].join('\n\n'),
     );
     return 0;
   },

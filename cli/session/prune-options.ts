@@ -2,6 +2,7 @@ import type { CostMetric } from '../../converter/prune/cost.ts';
 import type { Criterion } from '../../converter/prune/importance.ts';
 import type { Schedule } from '../../converter/prune/plan-units.ts';
 import type { PruneSettings, PruneTarget } from '../../converter/prune/prune-model.ts';
+import type { Sparsity } from '../../converter/prune/sparse-masks.ts';
 import type { TrainingSettings } from '../../converter/train/training-session.ts';
 import type { OptionSpec } from '../command.ts';
 import { badValue } from '../errors.ts';
@@ -20,6 +21,17 @@ export function parseTarget(text: string, name: string): PruneTarget {
     throw badValue(name, text, expected);
   }
   return { metric: known, share };
+}
+
+/** `block=0.5`, `scattered=0.6`, or `2:4`: how many weights become zero, and in which form. */
+export function parseSparsity(text: string, name: string): Sparsity {
+  const pattern = /^([1-9]):(\d{1,2})$/.exec(text);
+  const [keep, of] = [Number(pattern?.[1]), Number(pattern?.[2])];
+  if (pattern && keep < of) return { kind: 'pattern', keep, of };
+  const share = /^(block|scattered)=(0?\.\d{1,6})$/.exec(text);
+  if (!share || !(Number(share[2]) > 0))
+    throw badValue(name, text, 'block=SHARE or scattered=SHARE with a share between 0 and 1, or N:M as 2:4');
+  return { kind: share[1] as 'block' | 'scattered', share: Number(share[2]) };
 }
 
 /** A number above 0, such as a rate or a count of epochs. */

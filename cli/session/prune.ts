@@ -12,6 +12,8 @@ import {
   type PruneState,
   pruneModel,
 } from '../../converter/prune/prune-model.ts';
+import type { Sparsity } from '../../converter/prune/sparse-masks.ts';
+import { type SparsifiedModel, sparsifyModel } from '../../converter/prune/sparsify-model.ts';
 import type { TrainingInput } from '../../converter/train/training-session.ts';
 import type { Context } from '../context.ts';
 import { readDataPath } from '../files/data-path.ts';
@@ -136,4 +138,23 @@ export async function pruneOpenModel(
 /** To be called when the result is written: the checkpoint has done its work. */
 export function removeCheckpoint(output: string): void {
   removeQuietly(checkpointPath(output));
+}
+
+/** Sets weights of an open model to zero and trains the others; refuses forms that make it no faster. */
+export async function sparsifyOpenModel(
+  context: Context,
+  model: OpenModel,
+  sparsity: Sparsity,
+  choice: Omit<PruneChoice, 'target' | 'criterion' | 'schedule' | 'step' | 'output'>,
+): Promise<SparsifiedModel> {
+  const graph = optimize(model.graph);
+  if (isQuantized(graph)) throw alreadyQuantized(model.name);
+  const input = { graph, ...readTrainingData(model, choice.data) };
+  return context.output.step(`sparsify ${model.name}`, (progress) =>
+    sparsifyModel(input, choice, sparsity, {
+      onProgress: progressTeller(context, progress),
+      breathe: () => context.lifetime.breathe(),
+      measure: (made) => measureInstructions(context, { ...model, graph: made }, choice.data, choice.board),
+    }),
+  );
 }

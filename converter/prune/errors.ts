@@ -1,6 +1,7 @@
 import { TinymlError } from '../../common/tinyml-error.ts';
 import type { KeptLayer } from './channel-groups.ts';
 import type { CostMetric } from './cost.ts';
+import type { Sparsity } from './sparse-masks.ts';
 
 const reasonsShown = 12;
 
@@ -43,5 +44,36 @@ export function alreadyQuantized(fileName: string): TinymlError {
     exit: 1,
     what: `${fileName}: the model is quantized already; pruning works on float weights`,
     hint: 'prune the float model it was made from, and quantize the result',
+  });
+}
+
+export function nothingToMask(): TinymlError {
+  return new TinymlError({
+    code: 'E_SPARSE_NOTHING',
+    exit: 3,
+    what: 'no layer of the model has enough weights to leave some out',
+    measure: 'convolutions and fully connected layers with 256 weights or more count, all but the last one',
+    hint: 'tinyml prune --target macs=0.5 removes whole channels instead',
+  });
+}
+
+function sparsityText(sparsity: Sparsity): string {
+  if (sparsity.kind === 'pattern') return `${sparsity.keep}:${sparsity.of}`;
+  return `${sparsity.kind}=${sparsity.share}`;
+}
+
+export function noSparseGain(
+  sparsity: Sparsity,
+  { before, after }: { readonly before: number; readonly after: number },
+): TinymlError {
+  return new TinymlError({
+    code: 'E_SPARSE_NO_GAIN',
+    exit: 3,
+    what: `zeros of the form ${sparsityText(sparsity)} make this model no faster`,
+    measure: [
+      `instructions with all weights: ${before}`,
+      `instructions with such zeros:  ${after} (${((100 * (before - after)) / before).toFixed(1)} % fewer; 2 % are asked for)`,
+    ],
+    hint: 'kernels leave out whole blocks of zeros (--sparsity block=0.6); --target instructions=0.5 removes channels',
   });
 }

@@ -6,7 +6,7 @@ import { shuffledIndices } from '../train/random.ts';
 import type { Trainer } from '../train/trainer.ts';
 import { type TrainingInput, TrainingSession, type TrainingSettings } from '../train/training-session.ts';
 import { type ChannelMap, type KeptLayer, mapChannels } from './channel-groups.ts';
-import { type Choice, chooseChannels } from './choose-channels.ts';
+import { chooseChannels } from './choose-channels.ts';
 import { type Cost, type CostMetric, costWithout } from './cost.ts';
 import { budgetNotReachable, nothingToPrune } from './errors.ts';
 import {
@@ -118,8 +118,8 @@ async function importanceOf(
   return byTaylor(training.tf, graph, map, training.trainer(graph), batches);
 }
 
-/** Removes channels until the target's share of the original cost is left. */
-async function cut(session: Session, graph: Graph, share: number): Promise<Graph> {
+/** Rates the channels of a graph; the result removes them until a share of the original cost is left. */
+async function prepareCut(session: Session, graph: Graph): Promise<(share: number) => Graph> {
   const { hooks, settings, before } = session;
   const { metric } = settings.target;
   const map = mapChannels(graph);
@@ -127,24 +127,21 @@ async function cut(session: Session, graph: Graph, share: number): Promise<Graph
   const importance = await importanceOf(session, graph, map);
   const { inputs, count } = session.training.typicalSamples(statisticSamples);
   const means = await inputMeans(graph, inputs, count);
-  const choose = (limit: number): Choice =>
-    chooseChannels(graph, map, importance, { metric, limit }, settings.step);
-  const choice = choose(before[metric] * share);
-  return removeChannels(graph, map, choice.removed, means);
+  return (share) => {
+    const limit = before[metric] * share;
+    const { removed } = chooseChannels(graph, map, importance, { metric, limit }, settings.step);
+    return removeChannels(graph, map, removed, means);
+  };
 }
 
-/** Like `cut`, but by what a board counts: the modelled limit is moved until the measured one holds. */
-async function cutMeasured(
-  session: Session,
-  graph: Graph,
-  share: number,
-  original: number,
-): Promise<{ graph: Graph; instructions: number }> {
+/** A cut by what a board counts: the modelled limit is moved until the measured one holds. */
+async function cutMeasured(session: Session, graph: Graph, share: number, original: number): Promise<Graph> {
+  const cut = await prepareCut(session, graph);
   let wanted = share;
   let best: { graph: Graph; instructions: number } | undefined;
   let closest = Number.POSITIVE_INFINITY;
   for (let attempt = 0; attempt < measuredAttempts; attempt++) {
-    const made = await cut(session, graph, wanted);
+    const made = cut(wanted);
     const instructions = await session.hooks.measure!(made);
     const measured = instructions / original;
     closest = Math.min(closest, measured);
@@ -154,7 +151,7 @@ async function cutMeasured(
     wanted *= measured > share ? (share / measured) * 0.99 : Math.min(1.05, share / measured);
   }
   if (!best) throw budgetNotReachable('instructions', share, closest, mapChannels(graph).kept);
-  return best;
+  return best.graph;
 }
 
 /** Refuses what cannot be reached whatever the importance, before any training. */
@@ -236,8 +233,8 @@ export async function pruneModel(
       const isLast = unit.share === share;
       graph =
         original !== undefined && isLast
-          ? (await cutMeasured(session, graph, share, original)).graph
-          : await cut(session, graph, unit.share);
+          ? await cutMeasured(session, graph, share, original)
+          : (await prepareCut(session, graph))(unit.share);
       trainer = undefined;
     }
     if (unit.steps === 0) continue;

@@ -24,7 +24,7 @@ export function labelsNeeded(file: string): TinymlError {
     exit: 1,
     what: `${file}: fine-tuning a classifier needs labels, and there is no array "y"`,
     measure: 'y holds a class number for each sample of x',
-    hint: 'add y, or pass --distill only to learn from the unpruned model alone, or --no-fine-tune --criterion l1',
+    hint: 'add y, leave --no-distill out to learn from the original model alone, or pass --no-fine-tune --criterion l1',
   });
 }
 
