@@ -1,4 +1,4 @@
-import type { ConvertOptions } from '../../converter/convert-model.ts';
+import type { ConvertOptions, Scheme } from '../../converter/convert-model.ts';
 import type { Criterion } from '../../converter/prune/importance.ts';
 import type { Schedule } from '../../converter/prune/plan-units.ts';
 import { type CalibrationMethod, calibrationMethods } from '../../converter/quant/choose-range.ts';
@@ -47,7 +47,7 @@ function withPruning(conversion: TrialConversion, pruning: Partial<TrialPruning>
 const shares = [1, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2, 0.1];
 const whenPruned = { knob: 'pruneTo', is: shares.slice(1) } as const;
 
-const whenInt8 = { knob: 'format', is: ['int8'] } as const;
+const whenQuantized = { knob: 'format', is: ['int8', 'int16x8'] } as const;
 
 /** A step of quantization that is taken or not. */
 function recipeSwitch(name: 'perTensor' | 'equalize' | 'correctBias' | 'learnRounding'): KnobRow {
@@ -56,7 +56,7 @@ function recipeSwitch(name: 'perTensor' | 'equalize' | 'correctBias' | 'learnRou
     values: [false, true],
     ordered: false,
     fallback: defaultRecipe[name],
-    when: whenInt8,
+    when: whenQuantized,
     apply: (conversion, value) => withRecipe(conversion, { [name]: value === true }),
   };
 }
@@ -97,10 +97,10 @@ const rows: readonly KnobRow[] = [
   },
   {
     name: 'format',
-    values: ['int8', 'float'],
+    values: ['int8', 'int16x8', 'float'],
     ordered: false,
     fallback: 'int8',
-    apply: (conversion, value) => withOptions(conversion, { quantize: value as 'int8' | 'float' }),
+    apply: (conversion, value) => withOptions(conversion, { quantize: value as Scheme }),
   },
   {
     name: 'optimize',
@@ -114,7 +114,7 @@ const rows: readonly KnobRow[] = [
     values: calibrationMethods,
     ordered: false,
     fallback: defaultRecipe.method,
-    when: whenInt8,
+    when: whenQuantized,
     apply: (conversion, value) => withRecipe(conversion, { method: value as CalibrationMethod }),
   },
   {
@@ -122,8 +122,17 @@ const rows: readonly KnobRow[] = [
     values: [32, 64, 128, 256, 512],
     ordered: true,
     fallback: 512,
-    when: whenInt8,
+    when: whenQuantized,
     apply: (conversion, value) => ({ ...conversion, calibrationSamples: Number(value) }),
+  },
+  {
+    name: 'weights',
+    values: ['int8', 'int4'],
+    ordered: false,
+    fallback: 'int8',
+    when: whenQuantized,
+    apply: (conversion, value) =>
+      value === 'int4' ? withRecipe(conversion, { packedLayers: new Set(['all']) }) : conversion,
   },
   recipeSwitch('perTensor'),
   recipeSwitch('equalize'),
