@@ -57,6 +57,19 @@ describe('port names', () => {
   test.each([
     ['/dev/ttyACM0', { kind: 'serial', path: '/dev/ttyACM0' }],
     ['COM5', { kind: 'serial', path: 'COM5' }],
+    [
+      '/dev/serial/by-id/usb-1a86:7523-if00',
+      { kind: 'serial', path: '/dev/serial/by-id/usb-1a86:7523-if00' },
+    ],
+    ['303a:1001', { kind: 'usb', ids: { vendorId: '303a', productId: '1001' } }],
+    [
+      '0x10C4:0xEA60:0001',
+      { kind: 'usb', ids: { vendorId: '10c4', productId: 'ea60', serialNumber: '0001' } },
+    ],
+    [
+      '303A:1001:7C:DF:A1:00:00:01',
+      { kind: 'usb', ids: { vendorId: '303a', productId: '1001', serialNumber: '7C:DF:A1:00:00:01' } },
+    ],
     ['tcp://localhost:4000', { kind: 'tcp', host: 'localhost', port: 4000 }],
     ['socket://10.0.0.1:1/', { kind: 'tcp', host: '10.0.0.1', port: 1 }],
     ['rfc2217://[::1]:65535', { kind: 'rfc2217', host: '::1', port: 65535 }],
