@@ -282,6 +282,15 @@ export function engineNotBuilt(path: string, engine: string): TinymlError {
   });
 }
 
+export function notAnEsp(board: string): TinymlError {
+  return new TinymlError({
+    code: 'E_NOT_ESP',
+    exit: 1,
+    what: `${board}: ESP-IDF builds for chips of Espressif, and this board has another`,
+    hint: 'tinyml boards lists the boards; leave out --project to build for this one',
+  });
+}
+
 export function flashMethodMissing(board: string, ways: readonly string[]): TinymlError {
   return new TinymlError({
     code: 'E_FLASH_METHOD',

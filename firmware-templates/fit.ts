@@ -12,10 +12,10 @@ export interface ModelNeeds {
 const FIRMWARE: Readonly<Record<BoardFacts['family'], { readonly flash: number; readonly ram: number }>> = {
   stm32: { flash: 3_000, ram: 1_350 },
   'rv32-virt': { flash: 3_000, ram: 1_130 },
-  esp32: { flash: 3_000, ram: 1_130 },
+  esp32: { flash: 4_900, ram: 1_130 },
   esp32s2: { flash: 3_000, ram: 1_130 },
   esp32s3: { flash: 3_000, ram: 1_130 },
-  esp32c3: { flash: 3_000, ram: 1_130 },
+  esp32c3: { flash: 4_300, ram: 1_130 },
   esp32c6: { flash: 3_000, ram: 1_130 },
   esp32p4: { flash: 3_000, ram: 1_130 },
 };
@@ -51,7 +51,7 @@ export function memoryShortage(board: Memories, needs: ModelNeeds) {
 export function linkOverflow(linkerOutput: string): { flash: number; ram: number } | undefined {
   const over = { flash: 0, ram: 0 };
   for (const [, region, bytes] of linkerOutput.matchAll(
-    /region `(FLASH|RAM\w*)' overflowed by (\d+) bytes/g,
+    /region `(FLASH|I?RAM\w*)' overflowed by (\d+) bytes/g,
   )) {
     if (region === 'FLASH') over.flash = Number(bytes);
     else over.ram += Number(bytes);

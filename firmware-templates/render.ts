@@ -3,7 +3,7 @@ import type { EspImageOptions } from './esp-image.ts';
 import { type BuildParts, cmakeLists, makefile, objectOf } from './render/build-files.ts';
 import { configHeader, type Define, plainText } from './render/config-header.ts';
 import { espDefines } from './render/esp-config.ts';
-import { espLinkerScript } from './render/esp-linker-script.ts';
+import { type ConstantsPlace, espLinkerScript } from './render/esp-linker-script.ts';
 import { constantsPlace, espImageOptions, esptoolCommand } from './render/esp-plan.ts';
 import type { BoardFacts, EspFacts, ModelFacts, SourceFile } from './render/facts.ts';
 import { arenaSection, linkerScript } from './render/linker-script.ts';
@@ -31,6 +31,8 @@ export interface FirmwarePlan {
   readonly link: ToolRun;
   /** How `firmware.bin` is made from `firmware.elf` (`espImage`), where no run of a tool does it. */
   readonly espImage?: EspImageOptions;
+  /** Where the model's constants are, on chips that have the choice. */
+  readonly constants?: ConstantsPlace;
   /** From `firmware.elf`: `firmware.bin` and `firmware.hex`, in this order. */
   readonly images: readonly ToolRun[];
 }
@@ -210,7 +212,7 @@ export function renderFirmware(request: FirmwareRequest): FirmwarePlan {
       output: 'firmware.elf',
       environment: ENVIRONMENT,
     },
-    ...imagesFor(request.board, prefix),
+    ...imagesFor(request, prefix),
   };
 }
 
@@ -219,12 +221,16 @@ function linkerScriptFor({ board, stackBytes, model }: FirmwareRequest): string 
   return linkerScript(board, stackBytes);
 }
 
-function imagesFor(board: BoardFacts, prefix: string): Pick<FirmwarePlan, 'images' | 'espImage'> {
+function imagesFor(
+  { board, model, stackBytes }: FirmwareRequest,
+  prefix: string,
+): Pick<FirmwarePlan, 'images' | 'espImage' | 'constants'> {
   if (!isEsp(board))
     return { images: [imageRun(prefix, 'binary', 'firmware.bin'), imageRun(prefix, 'ihex', 'firmware.hex')] };
   const args = [...hexOfImage(board.boot.imageOffset)];
   const hex = { tool: `${prefix}objcopy`, args, output: 'firmware.hex', environment: ENVIRONMENT };
-  return { espImage: espImageOptions(board), images: [hex] };
+  const constants = constantsPlace(board, model, stackBytes);
+  return { espImage: espImageOptions(board), constants, images: [hex] };
 }
 
 /** Arguments of objcopy for an image that is to be at an offset in flash. */

@@ -1,27 +1,58 @@
 import { join } from 'node:path';
-import { dataRam } from '../../boards/load.ts';
+import { type Board, dataRam } from '../../boards/load.ts';
 import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
+import type { Context } from '../context.ts';
 import { engineNotBuilt } from '../errors.ts';
 import { type FileContent, writeFolderAtomically } from '../files/output-file.ts';
 import { boardOption, weightsOption } from '../options.ts';
 import { renderSizes } from '../report/size-table.ts';
+import { espIdfProject } from '../session/esp-idf.ts';
 import { buildFirmware } from '../session/firmware.ts';
-import { firmwareName, readModelFolder } from '../session/model-folder.ts';
+import { firmwareName, type ModelFolder, readModelFolder } from '../session/model-folder.ts';
 
 interface BuildOptions {
   readonly board: string;
   readonly weights: 'plain' | 'coded';
+  readonly project?: 'esp-idf';
+}
+
+/** Puts an ESP-IDF project beside the firmware of the same board. */
+function writeProject(context: Context, board: Board, model: ModelFolder): void {
+  const files = new Map<string, FileContent>(espIdfProject(board, model));
+  const folder = join(model.path, firmwareName, `${board.id}-esp-idf`);
+  const ours = [...new Set([...files.keys()].map((name) => name.split('/')[0]!))];
+  writeFolderAtomically(folder, files, context.lifetime, { ours, inputs: [] });
+  context.output.result(
+    { board: board.id, project: 'esp-idf', folder, files: [...files.keys()] },
+    () => `wrote ${folder}\nidf.py -C ${folder} build flash`,
+  );
 }
 
 export const command = defineCommand<BuildOptions>({
   usage: '<dir>',
   description: 'Compiles a converted model to benchmark firmware for a board: firmware.elf, .bin, .hex.',
-  examples: ['tinyml build out', 'tinyml build out --board nucleo-f446re'],
-  options: [boardOption, weightsOption],
+  examples: [
+    'tinyml build out',
+    'tinyml build out --board nucleo-f446re',
+    'tinyml build out --board esp32-s3-devkitc-1 --project esp-idf',
+  ],
+  options: [
+    boardOption,
+    weightsOption,
+    {
+      flags: '--project <kind>',
+      help: 'write a project for another build system instead of compiling',
+      choices: ['esp-idf'],
+    },
+  ],
   async run(context, [path = ''], options) {
     const board = chooseBoard(options.board);
     const model = readModelFolder(path);
+    if (options.project) {
+      writeProject(context, board, model);
+      return 0;
+    }
     if (model.report.engine !== 'aot') throw engineNotBuilt(path, model.report.engine);
     const firmware = await context.output.step(`build for ${board.id}`, () =>
       buildFirmware(context, board, {

@@ -107,7 +107,7 @@ export interface Firmware {
   readonly files: ReadonlyMap<string, string>;
 }
 
-function planFor(board: Board, model: FirmwareModel): FirmwarePlan {
+function planFor(board: Board, model: FirmwareModel, constants?: 'flash'): FirmwarePlan {
   const facts = firmwareFacts(board);
   return renderFirmware({
     board: facts,
@@ -116,6 +116,7 @@ function planFor(board: Board, model: FirmwareModel): FirmwarePlan {
       inputKept: false,
       weightsBytes: model.weightsBytes,
       arenaBytes: model.arenaBytes,
+      ...(constants ? { constants } : {}),
     },
     modelFiles: [...model.sources].map(([path, text]) => ({ path, text })),
     templates: firmwareTemplates(facts.family).map((path) => ({ path, text: readTemplate(path) })),
@@ -171,7 +172,14 @@ export async function buildFirmware(
 ): Promise<Firmware> {
   const model = forMachine(board, portable);
   refuseTooBig(board, model);
-  return buildPlan(context, board, planFor(board, model));
+  const plan = planFor(board, model);
+  try {
+    return await buildPlan(context, board, plan);
+  } catch (error) {
+    // How much room the code takes beside them shows only now.
+    if (plan.constants !== 'ram' || (error as { code?: string }).code !== 'E_MODEL_TOO_BIG') throw error;
+    return buildPlan(context, board, planFor(board, model, 'flash'));
+  }
 }
 
 /** Builds firmware without a model, which takes samples of the board's sensors. */

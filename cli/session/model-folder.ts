@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ConvertedModel } from '../../converter/convert-model.ts';
 import { importModel } from '../../converter/import-model.ts';
@@ -147,6 +148,8 @@ export interface ModelFolder {
   readonly sources: ReadonlyMap<string, string>;
   readonly graph: Graph;
   readonly tflite: Uint8Array;
+  /** SHA-256 of it. */
+  readonly tfliteHash: Uint8Array;
 }
 
 export function readModelFolder(path: string): ModelFolder {
@@ -159,10 +162,11 @@ export function readModelFolder(path: string): ModelFolder {
   }
   const read = (name: string) =>
     readInputFile(join(path, name), { expected: 'a file of a converted model', limit: sourceLimit }).bytes;
-  const names = Object.values(report.files).filter((name) => /\.[ch]$/.test(name));
+  const names = Object.values(report.files).filter((name) => /\.(c|h|cc)$/.test(name));
   const sources = new Map(names.map((name) => [name, new TextDecoder().decode(read(name))]));
   const tflite = read(report.files['tflite'] ?? 'model.tflite');
   // The same passes as at conversion: layers are then those of the generated C, in the same order.
   const graph = optimize(importModel(tflite, { fileName: 'model.tflite' }).graph);
-  return { path, report, sources, graph, tflite };
+  const tfliteHash = createHash('sha256').update(tflite).digest();
+  return { path, report, sources, graph, tflite, tfliteHash };
 }

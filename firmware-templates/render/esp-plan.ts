@@ -10,7 +10,7 @@ const RESERVE = 12 * 1024;
 export function constantsPlace(board: EspFacts, model: ModelFacts, stackBytes: number): ConstantsPlace {
   const reserve = board.iram.shared ? SHARED_RESERVE : RESERVE;
   const needed = model.weightsBytes + model.arenaBytes + stackBytes + reserve;
-  return needed <= board.ram.bytes ? 'ram' : 'flash';
+  return model.constants ?? (needed <= board.ram.bytes ? 'ram' : 'flash');
 }
 
 /** Two data lines at rates that every flash chip on these boards keeps up with. */

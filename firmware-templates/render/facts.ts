@@ -73,6 +73,8 @@ export interface ModelFacts {
   readonly inputKept: boolean;
   readonly weightsBytes: number;
   readonly arenaBytes: number;
+  /** `flash` leaves constants there although they might fit RAM, on chips that have the choice. */
+  readonly constants?: 'flash';
 }
 
 export interface SourceFile {

@@ -10,6 +10,7 @@ import { buildPlan, newFolder, tinyPlan, writePlan } from './build-firmware.ts';
 import { randomSource } from './random.ts';
 
 const hasRiscV = !spawnSync('riscv64-unknown-elf-gcc', ['--version']).error;
+const hasXtensa = !spawnSync('xtensa-lx106-elf-gcc', ['--version']).error;
 const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true });
@@ -175,6 +176,8 @@ describe('the build', () => {
   const emulated = [
     ['virtual-stm32f405', 'stm32'],
     ...(hasRiscV ? ([['virtual-rv32imc', 'rv32-virt']] as const) : []),
+    ...(hasRiscV ? ([['virtual-esp32c3', 'esp32c3']] as const) : []),
+    ...(hasXtensa ? ([['virtual-esp32', 'esp32']] as const) : []),
   ] as const;
 
   it.each(emulated)('foresees at least the memory that a real build for %s takes', (id, family) => {

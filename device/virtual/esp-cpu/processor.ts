@@ -34,6 +34,8 @@ export interface ProcessorOptions {
 /** Long enough to be fast, short enough for the process to see to its sockets. */
 const SLICE = 400_000;
 const INPUT_LIMIT = 65_536;
+/** A program that waits for bytes may wait for a time as well. */
+const WAKE_MS = 5;
 
 /** Runs the program in a virtual chip's flash, in slices between which the process does other things. */
 export class Processor {
@@ -44,6 +46,7 @@ export class Processor {
   private flash: Uint8Array = new Uint8Array();
   private state: 'halted' | 'running' | 'idle' = 'halted';
   private scheduled: NodeJS.Immediate | undefined;
+  private waking: NodeJS.Timeout | undefined;
   private draining: (() => void)[] = [];
 
   constructor(options: ProcessorOptions, ports: ProcessorPorts) {
@@ -76,6 +79,7 @@ export class Processor {
   halt(): void {
     this.state = 'halted';
     clearImmediate(this.scheduled);
+    clearTimeout(this.waking);
     this.scheduled = undefined;
   }
 
@@ -99,10 +103,13 @@ export class Processor {
   private rest(): void {
     this.state = 'idle';
     this.machine.stop();
+    clearTimeout(this.waking);
+    this.waking = setTimeout(() => this.resume(), WAKE_MS);
   }
 
   private resume(): void {
     this.state = 'running';
+    clearTimeout(this.waking);
     this.scheduled = setImmediate(() => this.slice());
   }
 

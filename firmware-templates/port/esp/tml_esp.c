@@ -3,6 +3,9 @@
 #include "tml_esp.h"
 
 #include "tml_bench.h"
+#ifdef TML_SAMPLING
+#include "tml_sample.h"
+#endif
 
 static struct {
 	uint32_t ticks;
@@ -107,6 +110,14 @@ static int port_get(void)
 	flush();
 	return -1;
 }
+
+#ifdef TML_SAMPLING
+int tml_port_received(void)
+{
+	flush();
+	return received();
+}
+#endif
 
 static void port_start(void)
 {
