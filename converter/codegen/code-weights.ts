@@ -92,6 +92,7 @@ export function codeWeights(
     if (coding && 'declined' in coding) explained.set(call, withReason(choice, coding.declined));
     if (coding && 'coded' in coding) candidates.push({ call, choice, coded: coding.coded });
   }
+  if (candidates.length === 0) return explained;
   candidates.sort((a, b) => a.coded.streamBytes - b.coded.streamBytes);
   const room = Math.max(limit, arenaOf(choices));
   const fits = (list: readonly Candidate[]) => arenaOf(applied(choices, list)) <= room;
