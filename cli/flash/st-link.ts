@@ -8,7 +8,7 @@ import { stm32TargetOf } from '../session/stm32-target.ts';
 import { findTool } from '../tools/find-tool.ts';
 import { lastLines, runTool, type ToolResult } from '../tools/run-tool.ts';
 import type { Flasher } from './flasher.ts';
-import { onlyDevice } from './usb-presence.ts';
+import { onlyDevice, presentDevice } from './usb-presence.ts';
 
 /** ST-LINK/V1 to STLINK-V3 and their variants with and without a drive (openocd's interface/stlink.cfg). */
 export const probeIds: readonly string[] = [
@@ -172,8 +172,8 @@ export const stLink: Flasher = {
   flash,
   async whyNot(board) {
     if (!installed()) return 'neither openocd nor st-flash is installed';
-    return (await onlyDevice(board, probeIds, undefined).catch(() => 'several')) === undefined
-      ? 'no ST-LINK is plugged in'
-      : undefined;
+    // Of several the port chooses one, or they are listed when it comes to it.
+    const present = await presentDevice(board, probeIds, undefined).catch(() => '');
+    return present === undefined ? 'no ST-LINK is plugged in' : undefined;
   },
 };
