@@ -1,4 +1,5 @@
 import { type CalibrationMethod, calibrationMethods } from '../../converter/quant/choose-range.ts';
+import type { Precision } from '../../converter/quant/precision.ts';
 import type { Recipe } from '../../converter/quant/recipe.ts';
 import type { OptionSpec } from '../command.ts';
 import { wrongChoice } from '../errors.ts';
@@ -15,6 +16,7 @@ export interface RecipeOptions {
   readonly adaround?: boolean;
   readonly int16?: readonly string[];
   readonly int4?: readonly string[];
+  readonly keepFloat?: readonly string[];
 }
 
 function parseMethod(text: string, name: string): MethodWord {
@@ -42,11 +44,27 @@ export const recipeOptions: readonly OptionSpec[] = [
     repeat: true,
   },
   {
+    flags: '--keep-float <layer>',
+    help: 'this layer computes in float, with conversions around it (may be repeated)',
+    repeat: true,
+  },
+  {
     flags: '--int16 <layer>',
     help: '16-bit activations in this layer (may be repeated)',
     repeat: true,
   },
 ];
+
+function precisionsOf({ int16 = [], keepFloat = [] }: RecipeOptions): Map<string, Precision> {
+  const wide = int16.map((name) => [name, 'int16'] as const);
+  return new Map<string, Precision>([...wide, ...keepFloat.map((name) => [name, 'float32'] as const)]);
+}
+
+const precisionFlags: Readonly<Record<Precision, string>> = {
+  int8: '--int8',
+  int16: '--int16',
+  float32: '--keep-float',
+};
 
 /** What the options say that differs from the default. */
 export function recipeOf(options: RecipeOptions): Partial<Recipe> {
@@ -61,7 +79,7 @@ export function recipeOf(options: RecipeOptions): Partial<Recipe> {
     ...(options.correctBias ? { correctBias: true } : {}),
     ...(options.adaround ? { learnRounding: true } : {}),
     ...(options.int4 ? { packedLayers: new Set(options.int4) } : {}),
-    ...(options.int16 ? { precisionOfLayer: new Map(options.int16.map((name) => [name, 'int16'])) } : {}),
+    ...(options.int16 || options.keepFloat ? { precisionOfLayer: precisionsOf(options) } : {}),
   };
 }
 
@@ -79,6 +97,9 @@ export function recipeWords(recipe: Partial<Recipe>): string[] {
     ...(recipe.correctBias ? ['--correct-bias'] : []),
     ...(recipe.learnRounding ? ['--adaround'] : []),
     ...[...(recipe.packedLayers ?? [])].flatMap((layer) => ['--int4', layer]),
-    ...[...(recipe.precisionOfLayer ?? [])].flatMap(([layer, precision]) => [`--${precision}`, layer]),
+    ...[...(recipe.precisionOfLayer ?? [])].flatMap(([layer, precision]) => [
+      precisionFlags[precision],
+      layer,
+    ]),
   ];
 }

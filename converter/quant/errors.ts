@@ -52,6 +52,15 @@ export function cannotMark(origin: string, dtype: string): TinymlError {
   });
 }
 
+export function cannotStayFloat(origin: string, op: string): TinymlError {
+  return new TinymlError({
+    code: 'E_KEEP_FLOAT',
+    exit: 1,
+    what: `layer ${JSON.stringify(origin)} (${op}) cannot stay in float within an integer model`,
+    hint: 'give it 16-bit activations with --int16, or convert the whole model with --quantize float',
+  });
+}
+
 export function calibrationNeeded(shapes: readonly (readonly number[])[]): TinymlError {
   const wanted = shapes.map((shape) => `[N,${shape.slice(1).join(',')}]`).join(' and ');
   return new TinymlError({

@@ -29,6 +29,30 @@ const wideOps: ReadonlySet<string> = new Set([
   'transpose',
 ]);
 
+/** Operators that may stay in float within an integer model, with the same results in TypeScript and in C. */
+const realOps: ReadonlySet<string> = new Set([
+  'add',
+  'averagePool2d',
+  'concatenation',
+  'conv2d',
+  'depthwiseConv2d',
+  'fullyConnected',
+  'maxPool2d',
+  'mul',
+  'relu',
+  'relu6',
+  'reluN1To1',
+  'reshape',
+  'slice',
+  'sub',
+  'transpose',
+]);
+
+/** Layers that are to stay in float and cannot. */
+export function notReal(graph: Graph, ofLayer: ReadonlyMap<string, Precision>): Node | undefined {
+  return graph.nodes.find((node) => ofLayer.get(node.origin) === 'float32' && !realOps.has(node.op));
+}
+
 export function hasWideForm(op: string): boolean {
   return wideOps.has(op);
 }

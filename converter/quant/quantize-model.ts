@@ -5,9 +5,9 @@ import { opRules } from '../ops/rules.ts';
 import { chooseRanges, type Histograms, observeValues, type Ranges } from './calibrate.ts';
 import { biasCorrection } from './correct-bias.ts';
 import { equalizeLayers } from './equalize-layers.ts';
-import { unknownLayer } from './errors.ts';
+import { cannotStayFloat, unknownLayer } from './errors.ts';
 import { roundingLearner } from './learn-rounding.ts';
-import { choosePrecisions } from './precision.ts';
+import { choosePrecisions, notReal } from './precision.ts';
 import { type QuantizeOptions, quantizeGraph } from './quantize-graph.ts';
 import type { Recipe } from './recipe.ts';
 import { type RefineLayer, walkLayers } from './walk-layers.ts';
@@ -97,6 +97,8 @@ export async function quantizeModel(
   const { graph: float, histograms } = recipe.equalize ? await equalized(source, data) : source;
   const choice = { method: recipe.method, ofLayer: recipe.methodOfLayer };
   const ranges = new Map([...(await chooseRanges(float, histograms, choice)), ...learned]);
+  const stuck = notReal(float, recipe.precisionOfLayer);
+  if (stuck) throw cannotStayFloat(stuck.origin, stuck.op);
   const precisions = choosePrecisions(float, recipe.scheme, recipe.precisionOfLayer);
   const graph = quantizeGraph(float, ranges, {
     ...options,

@@ -146,6 +146,29 @@ describe('16-bit activations and 4-bit weights', () => {
     60_000,
   );
 
+  it.skipIf(!hasHostCompiler())(
+    'stand beside layers in float, the same in C (needs gcc)',
+    async () => {
+      const kept = [['first'], ['second', 'sum'], ['third', 'pool', 'row', 'last']];
+      const made = kept.map((names) =>
+        quantized(mixedGraph(), {
+          precisionOfLayer: new Map(names.map((name) => [name, 'float32' as const])),
+        }),
+      );
+      const whole = await Promise.all(made);
+      const cases = whole.map((graph) => [1, 2].map((seed) => [storedInput(graph, seed)]));
+      const results = runOnHost(whole.map((graph, i) => ({ graph, cases: cases[i]! })));
+      for (const [i, graph] of whole.entries())
+        for (const [k, { outputs }] of results[i]!.cases.entries())
+          expect(hex(outputs), `${kept[i]}`).toBe(reference(graph, cases[i]![k]!));
+      const soft = quantized(graphOf(problems['softmax']!), {
+        precisionOfLayer: new Map([['softmax_1', 'float32']]),
+      });
+      await expect(soft).rejects.toMatchObject({ code: 'E_KEEP_FLOAT' });
+    },
+    60_000,
+  );
+
   it('read back from the file as they were written', async () => {
     const graph = await quantized(mixedGraph(), { scheme: 'int16x8' });
     const again = optimize(importModel(writeTflite(graph), { fileName: 'wide.tflite' }).graph);

@@ -77,6 +77,13 @@ function evaluator(walk: StridedWalk, combine: Combine): IntegerKernel {
   };
 }
 
+/** The same operation on real numbers, each result rounded to float32 and clamped. */
+function realEvaluator(op: string, call: Call, combine: (a: number, b: number) => number): IntegerKernel {
+  const { low, high } = realLimits(call.attrs.activation);
+  const real = (a: number, b: number) => clamp(Math.fround(combine(a, b)), low, high);
+  return evaluator(walkOf(op, call), real);
+}
+
 /** The walk as parameters, padded in front to the number of axes that the kernels have. */
 function walkParams(walk: StridedWalk): KernelParams {
   const front = mostAxes - walk.size.length;
@@ -190,6 +197,7 @@ function wideSumMembers(op: string, call: Call): Record<string, number> {
 export const binarySum: Binary = {
   integer(call) {
     if (isWide(call)) return wideSum('add', call, (x, y) => x + y);
+    if (isReal(call)) return realEvaluator('add', call, (a, b) => a + b);
     const operands = operandsOf('add', call);
     const { left, right, result } = sumParams('add', operands);
     const { low, high } = limitsOf(call, operands.y);
@@ -233,6 +241,7 @@ function sumMembers(op: string, call: Call): Record<string, number> {
 export const binaryDifference: Binary = {
   integer(call) {
     if (isWide(call)) return wideSum('sub', call, (x, y) => x - y);
+    if (isReal(call)) return realEvaluator('sub', call, (a, b) => a - b);
     const operands = operandsOf('sub', call);
     const { left, right, result } = sumParams('sub', operands);
     const { low, high } = limitsOf(call, operands.y);
@@ -257,6 +266,7 @@ function productFactor({ a, b, y }: Operands): QuantizedMultiplier {
 /** a * b. */
 export const binaryProduct: Binary = {
   integer(call) {
+    if (isReal(call)) return realEvaluator('mul', call, (a, b) => a * b);
     const operands = operandsOf('mul', call);
     const factor = productFactor(operands);
     const { low, high } = limitsOf(call, operands.y);

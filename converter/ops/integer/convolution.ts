@@ -5,6 +5,7 @@ import type { KernelCall, KernelParams } from './kernel-call.ts';
 import { multiplyRows } from './multiply-rows.ts';
 import { isWide } from './quantized.ts';
 import { isReal, weightedRealCall } from './real-calls.ts';
+import { realConv2d, realDepthwiseConv2d } from './real-evaluation.ts';
 import {
   multiplyWideRows,
   wideAccumulation,
@@ -108,6 +109,7 @@ function wideDepthwiseConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
 
 /** Convolution; outside of the image there is the zero point. */
 export function integerConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
+  if (isReal(call)) return realConv2d(call);
   if (isWide(call)) return wideConv2d(call);
   const layer = accumulation('convolution', call, 0, scalePerChannel);
   const finish = finisher(layer);
@@ -141,6 +143,7 @@ export function integerConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
 
 /** Depthwise convolution; outside of the image there is the zero point. */
 export function integerDepthwiseConv2d(call: OpCall<Conv2dAttributes>): IntegerKernel {
+  if (isReal(call)) return realDepthwiseConv2d(call);
   if (isWide(call)) return wideDepthwiseConv2d(call);
   const layer = accumulation('depthwise convolution', call, 3, scalePerChannel, vectorChannels);
   const finish = finisher(layer);

@@ -15,6 +15,7 @@ import type { KernelCall } from './kernel-call.ts';
 import { multiplyRows } from './multiply-rows.ts';
 import { isWide } from './quantized.ts';
 import { isReal, weightedRealCall } from './real-calls.ts';
+import { realFullyConnected } from './real-evaluation.ts';
 import {
   multiplyWideRows,
   type WideAccumulation,
@@ -55,6 +56,7 @@ function wideFullyConnected(call: OpCall<FullyConnectedAttributes>): IntegerKern
 
 /** Matrix product with constant weights. */
 export function integerFullyConnected(call: OpCall<FullyConnectedAttributes>): IntegerKernel {
+  if (isReal(call)) return realFullyConnected(call);
   if (isWide(call)) return wideFullyConnected(call);
   const layer = fullyConnectedAccumulation(call);
   const finish = finisher(layer);

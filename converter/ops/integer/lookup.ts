@@ -70,6 +70,14 @@ function orWide<A>(narrow: Lookup<A>, wide: Lookup<A>): Lookup<A> {
   };
 }
 
+/** A rectifier on real numbers. */
+function realClamp(activation: Activation): IntegerKernel {
+  const { low, high } = realLimits(activation);
+  return ([x], [y]) => {
+    for (let i = 0; i < y!.length; i++) y![i] = clamp(Number(x![i]), low, high);
+  };
+}
+
 /** x * real, rounded in fixed point. */
 function scaler(op: string, real: number): Stored {
   const { multiplier, shift } = requantization(op, real);
@@ -84,7 +92,8 @@ export function rectifierLookup(op: string, activation: Activation): Lookup<Reco
     return (q) => clamp(scale(q - input.zeroPoint) + output.zeroPoint, low, high);
   };
   const narrow = lookup(op, prepare, (call) => unaryRealCall(call, 'clamp_f32', realLimits(activation)));
-  return orWide(narrow, wideRectifier(op, activation));
+  const { integer, kernels } = orWide(narrow, wideRectifier(op, activation));
+  return { kernels, integer: (call) => (isReal(call) ? realClamp(activation) : integer(call)) };
 }
 
 /** Leaky rectifier: one multiplier on each side of the zero point (activations.cc, LeakyReluPrepare). */

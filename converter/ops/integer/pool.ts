@@ -12,6 +12,7 @@ import {
   wideActivationRange,
 } from './quantized.ts';
 import { isReal, realLimits } from './real-calls.ts';
+import { realPool } from './real-evaluation.ts';
 import { windowParams } from './window-params.ts';
 
 type Call = OpCall<PoolAttributes>;
@@ -91,6 +92,7 @@ function roundedQuotient(sum: number, count: number): number {
 /** Mean of the stored values inside the input (integer_ops/pooling.h); input and output share their quantization. */
 export const averagePool = {
   integer(call: Call): IntegerKernel {
+    if (isReal(call)) return realPool(call, 'average');
     const { low, high } = rangeOf('averagePool2d', call);
     return pooling(
       call,
@@ -104,6 +106,7 @@ export const averagePool = {
 
 export const maxPool = {
   integer(call: Call): IntegerKernel {
+    if (isReal(call)) return realPool(call, 'max');
     const { low, high } = rangeOf('maxPool2d', call);
     return pooling(
       call,

@@ -73,7 +73,7 @@ const killers: readonly (readonly [string, Change, RegExp])[] = [
   ],
   ['an unknown type', withTensor(input, { type: 77 }), /type is 77/],
   ['a text tensor', withTensor(input, { type: 5 }), /"image" is string/],
-  ['int4 weights', withTensor(weights, { type: 17 }), /is int4/],
+  ['int4 weights of whole bytes', withTensor(weights, { type: 17 }), /bytes for \d+ elements of 4 bits/],
   ['nine axes', withTensor(input, { shape: new Int32Array(9).fill(1) }), /shape has 9 axes/],
   ['a negative size', withTensor(input, { shape: Int32Array.of(1, -6, 6, 2) }), /shape\[1\] is -6/],
   [
