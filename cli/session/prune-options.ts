@@ -59,7 +59,7 @@ export interface PruneFlags extends TrainingFlags {
 }
 
 /** Enough after channels were removed, and for weights that only have to find better places on the grid. */
-const pruneDefaults = { epochs: 5, learningRate: 0.002 };
+const pruneDefaults = { epochs: 8, learningRate: 0.002 };
 const tuneDefaults = { epochs: 2, learningRate: 0.0003 };
 
 /** How a model is trained on the user's data. */

@@ -38,60 +38,62 @@ function nextChunk(queue: Queue, step: number): readonly ChannelGroup[] {
 /** What a removal should save: time where MACs or instructions are asked for, since MACs alone do not tell it. */
 const savedMetric = (metric: CostMetric): CostMetric => (metric === 'bytes' ? 'bytes' : 'instructions');
 
+interface Target {
+  readonly metric: CostMetric;
+  readonly limit: number;
+}
+
 /**
  * Removes channels, always those with the least importance for what they save, until `metric` is at most `limit`.
- * Layers are left with multiples of `step` channels, which the kernels like.
+ * Layers are left with multiples of `step` channels, which the kernels like. A last removal that saves far more than is
+ * needed is not made where smaller ones of less importance reach the limit too.
  */
 export function chooseChannels(
   graph: Graph,
   map: ChannelMap,
   importance: Importance,
-  target: { readonly metric: CostMetric; readonly limit: number },
+  target: Target,
   step: number,
 ): Choice {
   const queues = queuesOf(map, importance, step);
   const removed = new Set<number>();
   const saved = savedMetric(target.metric);
   let cost = costWithout(graph, map, removed);
+  let open: readonly Queue[] = queues;
+  let whole: { readonly removed: Set<number>; readonly loss: number } | undefined;
   while (cost[target.metric] > target.limit) {
-    const best = bestChunk(graph, map, importance, queues, removed, cost[saved], saved, step);
-    if (!best) return { removed, cost, reached: false };
+    const best = bestChunk(graph, map, importance, open, removed, cost[saved], saved, step);
+    if (!best) break;
+    const after = new Set([...removed, ...best.chunk.map((group) => group.id)]);
+    const next = costWithout(graph, map, after);
+    if (next[target.metric] <= target.limit) {
+      // A way to the end; the search goes on without this step, for one that costs less.
+      const loss = totalLoss(after, importance);
+      if (!whole || loss < whole.loss) whole = { removed: after, loss };
+      open = open.filter((queue) => queue !== best.queue);
+      continue;
+    }
+    if (whole && totalLoss(after, importance) >= whole.loss) break;
     for (const group of best.chunk) removed.add(group.id);
     best.queue.next += best.chunk.length;
-    cost = costWithout(graph, map, removed);
+    cost = next;
   }
-  giveBack(graph, map, importance, queues, removed, target, step);
-  return { removed, cost: costWithout(graph, map, removed), reached: true };
+  const chosen = whole?.removed ?? removed;
+  return {
+    removed: chosen,
+    cost: costWithout(graph, map, chosen),
+    reached: whole !== undefined || cost[target.metric] <= target.limit,
+  };
+}
+
+function totalLoss(removed: ReadonlySet<number>, importance: Importance): number {
+  let sum = 0;
+  for (const id of removed) sum += importance.get(id)!;
+  return sum;
 }
 
 const lossOf = (groups: readonly ChannelGroup[], importance: Importance) =>
   groups.reduce((sum, group) => sum + importance.get(group.id)!, 0);
-
-/** The last removal may have saved more than was needed: what fits in again comes back, most important first. */
-function giveBack(
-  graph: Graph,
-  map: ChannelMap,
-  importance: Importance,
-  queues: readonly Queue[],
-  removed: Set<number>,
-  target: { readonly metric: CostMetric; readonly limit: number },
-  step: number,
-): void {
-  for (;;) {
-    const last = queues
-      .filter((queue) => queue.next >= step)
-      .map((queue) => ({ queue, chunk: queue.groups.slice(queue.next - step, queue.next) }))
-      .sort((a, b) => lossOf(b.chunk, importance) - lossOf(a.chunk, importance));
-    const fits = last.find(({ chunk }) => {
-      const gone = new Set(removed);
-      for (const group of chunk) gone.delete(group.id);
-      return costWithout(graph, map, gone)[target.metric] <= target.limit;
-    });
-    if (!fits) return;
-    for (const group of fits.chunk) removed.delete(group.id);
-    fits.queue.next -= fits.chunk.length;
-  }
-}
 
 function bestChunk(
   graph: Graph,
