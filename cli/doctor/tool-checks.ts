@@ -1,4 +1,5 @@
 import type { Board } from '../../boards/load.ts';
+import { TinymlError } from '../../common/tinyml-error.ts';
 import { toolchainOf } from '../../firmware-templates/render/toolchain.ts';
 import type { Lifetime } from '../lifetime.ts';
 import { findFirstTool, findTool } from '../tools/find-tool.ts';
@@ -9,7 +10,8 @@ interface ToolCheck {
   readonly name: string;
   readonly programs: readonly string[];
   readonly packages: readonly string[];
-  readonly brew: string;
+  /** What mends it on macOS, or anywhere if no package does. */
+  readonly elsewhere: string;
   /** For every board; the others are needed where the board is built or emulated with them. */
   readonly always?: true;
   /** What makes it tell its version; `--version` when not given. */
@@ -24,7 +26,7 @@ const tools: readonly ToolCheck[] = [
     name: 'ARM compiler',
     programs: ['arm-none-eabi-gcc'],
     packages: ['gcc-arm-none-eabi', 'libnewlib-arm-none-eabi'],
-    brew: 'brew install --cask gcc-arm-embedded',
+    elsewhere: 'brew install --cask gcc-arm-embedded',
     probe: {
       args: ['-E', '-x', 'c', '-'],
       expected: 'memcpy',
@@ -35,7 +37,7 @@ const tools: readonly ToolCheck[] = [
     name: 'QEMU for ARM',
     programs: ['qemu-system-arm'],
     packages: ['qemu-system-arm'],
-    brew: 'brew install qemu',
+    elsewhere: 'brew install qemu',
     probe: { args: ['-machine', 'help'], expected: 'netduinoplus2' },
   },
   {
@@ -43,39 +45,50 @@ const tools: readonly ToolCheck[] = [
     programs: ['cc', 'gcc', 'clang'],
     packages: ['gcc', 'libc6-dev'],
     always: true,
-    brew: 'xcode-select --install',
+    elsewhere: 'xcode-select --install',
     probe: { args: ['-E', '-x', 'c', '-'], expected: 'printf', input: '#include <stdio.h>\n' },
   },
   {
     name: 'RISC-V compiler',
     programs: ['riscv64-unknown-elf-gcc'],
     packages: ['gcc-riscv64-unknown-elf'],
-    brew: 'brew install riscv-gnu-toolchain',
+    elsewhere: 'brew install riscv-gnu-toolchain',
   },
   {
     name: 'QEMU for RISC-V',
     programs: ['qemu-system-riscv32'],
     packages: ['qemu-system-misc'],
-    brew: 'brew install qemu',
+    elsewhere: 'brew install qemu',
   },
   {
     name: 'Xtensa compiler',
     programs: ['xtensa-lx106-elf-gcc'],
     packages: ['gcc-xtensa-lx106'],
-    brew: 'brew install platformio, which brings one',
+    elsewhere: 'brew install platformio, which brings one',
+  },
+  {
+    name: 'ESP-IDF',
+    programs: ['idf.py'],
+    packages: [],
+    elsewhere: 'install ESP-IDF (https://docs.espressif.com/projects/esp-idf), then: . export.sh',
   },
   {
     name: 'ST-Link program',
     programs: ['openocd', 'st-flash'],
     packages: ['openocd'],
-    brew: 'brew install openocd',
+    elsewhere: 'brew install openocd',
   },
-  { name: 'USB DFU program', programs: ['dfu-util'], packages: ['dfu-util'], brew: 'brew install dfu-util' },
+  {
+    name: 'USB DFU program',
+    programs: ['dfu-util'],
+    packages: ['dfu-util'],
+    elsewhere: 'brew install dfu-util',
+  },
   {
     name: 'pseudo terminals',
     programs: ['socat'],
     packages: ['socat'],
-    brew: 'brew install socat',
+    elsewhere: 'brew install socat',
     versionFlag: '-V',
   },
 ];
@@ -86,15 +99,20 @@ export function aptCommand(packages: readonly string[]): readonly string[] {
 
 /** How to install packages here, as one command to type. */
 function installHint(check: ToolCheck): string {
-  if (process.platform === 'darwin') return check.brew;
+  if (process.platform === 'darwin' || check.packages.length === 0) return check.elsewhere;
   if (findTool('apt-get') !== undefined) return `sudo ${aptCommand(check.packages).join(' ')}`;
   return `install ${check.programs[0]} (Debian: ${check.packages.join(' ')}) with your package manager`;
 }
 
-/** The compiler that the board's firmware is built with, and its emulator. */
+/** The compiler that the board's firmware is built with, and its emulator. Where tinyml has no port, it is ESP-IDF's. */
 function programsOf(board: Board): readonly string[] {
-  const { prefix } = toolchainOf(board.chip.cpu);
-  return [`${prefix}gcc`, ...(board.emulator ? [board.emulator.program] : [])];
+  const emulator = board.emulator ? [board.emulator.program] : [];
+  try {
+    return [`${toolchainOf(board.chip.cpu).prefix}gcc`, ...emulator];
+  } catch (error) {
+    if (!(error instanceof TinymlError) || error.code !== 'E_NO_PORT') throw error;
+    return ['idf.py', ...emulator];
+  }
 }
 
 async function checkTool(check: ToolCheck, board: Board, lifetime: Lifetime): Promise<Check> {

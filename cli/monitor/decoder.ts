@@ -8,6 +8,9 @@ import { Lines } from './lines.ts';
 import type { Happening, Printer } from './printer.ts';
 import type { NameAddresses, NamedAddress } from './symbols.ts';
 
+/** A program that runs says other things before so much. */
+const LONGEST_BOOT_LOG = 2_048;
+
 const CODE_REGISTERS: ReadonlyMap<string, boolean> = new Map([
   ['pc', false],
   ['lr', true],
@@ -45,6 +48,8 @@ export class MonitorDecoder {
   private readonly nameAddresses: NameAddresses | undefined;
   private readonly raw: boolean;
   private hinted = false;
+  private bootLog = '';
+  private readonly told = new Set<string>();
 
   /** `raw`: the bytes are printed as they come, frames too. */
   constructor(printer: Printer, nameAddresses: NameAddresses | undefined, raw: boolean) {
@@ -114,9 +119,14 @@ export class MonitorDecoder {
     void this.printer.happened({ event: 'hint', lines });
   }
 
+  /** What follows the ROM's line on how it started says whether a program runs. */
   private async boot(line: string): Promise<void> {
-    if (!line.includes('boot')) return;
-    for (const { what, measure } of explainBootLog(line)?.problems ?? []) {
+    if (line.includes('boot:0x')) this.told.clear();
+    else if (this.bootLog === '' || this.bootLog.length > LONGEST_BOOT_LOG) return;
+    this.bootLog = line.includes('boot:0x') ? line : `${this.bootLog}\n${line}`;
+    for (const { what, measure } of explainBootLog(this.bootLog)?.problems ?? []) {
+      if (this.told.has(what)) continue;
+      this.told.add(what);
       await this.printer.happened({ event: 'boot', lines: [what, measure], facts: { what, measure } });
     }
   }

@@ -101,6 +101,7 @@ describe('what a board needs', () => {
   test.each([
     ['virtual-stm32f405', ['ARM compiler', 'QEMU for ARM'], ['RISC-V compiler', 'QEMU for RISC-V']],
     ['virtual-rv32imc', ['RISC-V compiler', 'QEMU for RISC-V'], ['ARM compiler', 'QEMU for ARM']],
+    ['esp32-c6-devkitc-1', ['ESP-IDF'], ['ARM compiler', 'Xtensa compiler']],
     ['nucleo-f446re', ['ARM compiler'], ['QEMU for ARM', 'RISC-V compiler', 'ST-Link program']],
   ])('%s', async (board, needed, optional) => {
     const env = { PATH: pathOf('empty', {}) };

@@ -388,6 +388,14 @@ describe('a crash', () => {
     expect(records.find(({ event }) => event === 'boot')?.lines?.[0]).toMatch(/waits for a download/);
   });
 
+  test('an ESP without a program is explained once for each start', async () => {
+    const start = 'rst:0x7 (TG0WDT_SYS_RST),boot:0x8 (SPI_FAST_FLASH_BOOT)\r\ninvalid header: 0xffffffff\r\n';
+    const records = await recordsOf(`${start}invalid header: 0xffffffff\r\n${start}`);
+    const said = records.filter(({ event }) => event === 'boot').map(({ lines }) => lines![0]);
+    const each = [expect.stringContaining('watchdog'), expect.stringContaining('no program')];
+    expect(said).toEqual([...each, ...each]);
+  });
+
   test('a file that is no program, exit code 1', async () => {
     writeFileSync(at('not.elf'), 'text');
     const { code, stderr } = await tinyml(['monitor', 'tcp://127.0.0.1:9', '--elf', at('not.elf')]);
