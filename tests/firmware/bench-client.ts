@@ -68,13 +68,16 @@ export function parseFrame(encoded: Uint8Array): Frame | undefined {
 /** A plain client of docs/bench-protocol.md, written apart from the product's own. */
 export class BenchClient {
   readonly #socket: Duplex;
+  readonly #patience: number;
   #received = Buffer.alloc(0);
   #frames: Frame[] = [];
   #wake: (() => void) | undefined;
   #sequence = 0;
 
-  constructor(socket: Duplex) {
+  /** `patience` is in milliseconds for one answer: long for a board inside this process, which loses no byte. */
+  constructor(socket: Duplex, patience = 5000) {
     this.#socket = socket;
+    this.#patience = patience;
     socket.on('data', (bytes) => this.#take(bytes));
     socket.on('error', () => {});
   }
@@ -94,7 +97,7 @@ export class BenchClient {
   }
 
   /** The next frame, or undefined after `milliseconds` without one. */
-  async next(milliseconds = 5000): Promise<Frame | undefined> {
+  async next(milliseconds = this.#patience): Promise<Frame | undefined> {
     const end = Date.now() + milliseconds;
     while (this.#frames.length === 0 && Date.now() < end) {
       await new Promise<void>((resolve) => {

@@ -24,6 +24,9 @@ const EMULATORS = {
   'virtual-rv32imc': ['qemu-system-riscv32', '0x80000000', '-M', 'virt', '-bios', 'none'],
 } as const;
 
+/** As long as a network takes at most, whatever else this machine does. */
+const PATIENCE = 200_000;
+
 /** Boards that run inside this process. */
 const PROCESSORS = { 'virtual-esp32c3': esp32c3Processor, 'virtual-esp32': esp32Processor } as const;
 
@@ -53,7 +56,7 @@ function bootHere(folder: string, id: keyof typeof PROCESSORS): Running {
     },
   });
   processor.reset(flashOf(folder, id));
-  return { client: new BenchClient(port), stop: () => processor.close() };
+  return { client: new BenchClient(port, PATIENCE), stop: () => processor.close() };
 }
 
 /** Whether the emulator is there and has the board's machine; older ones lack some. */

@@ -31,8 +31,8 @@ const machines: readonly {
 }[] = [
   { id: 'virtual-stm32f405', tools: ['arm-none-eabi-gcc', 'qemu-system-arm'] },
   { id: 'virtual-rv32imc', tools: ['riscv64-unknown-elf-gcc', 'qemu-system-riscv32'] },
-  { id: 'virtual-esp32c3', tools: ['riscv64-unknown-elf-gcc'] },
-  // Portable C, ten times as many instructions: the vector with the hashes of all layers says most.
+  // Interpreters of our own: the vector with the hashes of all layers says most.
+  { id: 'virtual-esp32c3', tools: ['riscv64-unknown-elf-gcc'], vectors: 1 },
   { id: 'virtual-esp32', tools: ['xtensa-lx106-elf-gcc'], vectors: 1 },
 ];
 
@@ -141,6 +141,7 @@ describe.each(machines)('on $id', ({ id, tools, vectors }) => {
         rmSync(folder, { recursive: true, force: true });
       }
     },
+    240_000,
   );
 });
 
