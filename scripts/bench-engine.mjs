@@ -30,7 +30,7 @@ const keyOf = ({ board, optimize }, name) => `${board} ${optimize} ${name}`;
 
 /** How a figure stands to the recorded one; small is good. */
 function change(measured, known) {
-  const grown = measured / Math.max(1, known) - 1;
+  const grown = Math.max(1, measured) / Math.max(1, known) - 1;
   if (Math.abs(grown) <= tolerance) return undefined;
   return `${grown > 0 ? 'WORSE' : 'better'} by ${Math.abs(100 * grown).toFixed(1)} %`;
 }

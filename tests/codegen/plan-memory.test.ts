@@ -53,11 +53,12 @@ describe('planMemory', () => {
     }
   });
 
-  it('plans a chain of 100,000 layers within seconds', () => {
+  it('plans a chain of 100,000 layers within seconds', { timeout: 60_000 }, () => {
     const chain = Array.from({ length: 100_000 }, (_, i) => buffer(64 + (i % 7), i - 1, i));
-    const started = performance.now();
+    const started = process.cpuUsage();
     const plan = planMemory(chain, 4);
-    expect(performance.now() - started).toBeLessThan(5000);
+    // Time of the processor, so that it does not matter what else this machine does.
+    expect(process.cpuUsage(started).user).toBeLessThan(5_000_000);
     expect(plan.bytes).toBeLessThanOrEqual(1.5 * plan.lowerBound);
   });
 

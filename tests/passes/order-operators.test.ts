@@ -88,7 +88,9 @@ describe('orderOperators', () => {
     }
   });
 
-  it('goes through a chain of 100,000 operators, and one wide tangle, within seconds', () => {
+  it('goes through a chain of 100,000 operators, and one wide tangle, within seconds', {
+    timeout: 60_000,
+  }, () => {
     const random = new Random(5);
     const chain = randomGraph(random, 1);
     const values = new Map(chain.values);
@@ -103,10 +105,11 @@ describe('orderOperators', () => {
       };
     });
     const output = { name: 'y', value: 'c99999', shape: [8] };
-    const started = performance.now();
+    const started = process.cpuUsage();
     orderOperators({ ...chain, nodes, values, outputs: [output] });
     const tangle = randomGraph(random, 30);
     expect(isInOrder(tangle, orderOperators(tangle).nodes)).toBe(true);
-    expect(performance.now() - started).toBeLessThan(5000);
+    // Time of the processor, so that it does not matter what else this machine does.
+    expect(process.cpuUsage(started).user).toBeLessThan(5_000_000);
   });
 });
