@@ -108,7 +108,8 @@ for (const { id, clockHz, tickHz, perTick, compiler } of EMULATIONS)
         // mov, then 1000 times subs and bne, then bx; the empty function has the bx as well.
         const exact = (1 + 2 * 1000) / perTick;
         const ticks = (await layerTicks(1))[2]!;
-        expect(Math.abs(ticks - exact)).toBeLessThanOrEqual(perTick === 1 ? 0 : 1);
+        // Two stopwatches are read, each to a tick.
+        expect(Math.abs(ticks - exact)).toBeLessThanOrEqual(perTick === 1 ? 0 : 2);
       });
 
       it('profiles layers that sum up to the whole', async () => {

@@ -26,7 +26,11 @@ static const struct step full_clock[] = {TML_FULL_CLOCK_STEPS};
 static const struct step peripherals[] = {TML_PERIPHERAL_STEPS};
 #define PERFORM(steps) perform(steps, sizeof(steps) / sizeof(steps)[0])
 
+#ifdef TML_EMULATED
+#define WAIT_LOOPS 1000u /* what an emulator does not answer at once it does not model */
+#else
 #define WAIT_LOOPS 100000u /* over 30 ms at 16 MHz; a crystal starts within a few */
+#endif
 
 /* RM0008 and RM0090 on one hand, RM0091 and RM0351 on the other: the two generations of USART. The bits used here lie
  * at the same places in both but for the one that switches the port on. */
