@@ -77,13 +77,19 @@ describe('reading', () => {
     ['an HDF5 file', [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]],
     ['UTF-16 text', [0xff, 0xfe, 0x41, 0]],
     ['a gzip archive', [0x1f, 0x8b, 8]],
-    ['JSON text', [...bytesOf('{"format": "layers-model"}')]],
     ['an HTML page', [...bytesOf('<!DOCTYPE html>')]],
     ['empty', []],
   ])('a model that is %s is refused by that name', (text, bytes) => {
     writeFileSync(at('m.onnx'), Uint8Array.from(bytes));
     expect(identify(Uint8Array.from(bytes)).text).toContain(text);
     expect(() => readModelFile(at('m.onnx'))).toThrow(text);
+  });
+
+  test('JSON text is left to the reader of TensorFlow.js models', () => {
+    const bytes = bytesOf('{"format": "layers-model"}');
+    writeFileSync(at('model.json'), bytes);
+    expect(identify(Uint8Array.from(bytes)).text).toContain('JSON text');
+    expect(readModelFile(at('model.json')).name).toBe('model.json');
   });
 
   test('a TFLite model named .onnx is told apart', () => {

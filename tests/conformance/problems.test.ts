@@ -44,7 +44,7 @@ it(`there are at least 2,000 problems (seed ${seed}; TINYML_SEED names another)`
 it.skipIf(!hasHostCompiler())(
   'C on this machine, under sanitizers (skipped without gcc)',
   {
-    timeout: 300_000,
+    timeout: 900_000,
   },
   () => {
     const results = runOnHost(jobs);
@@ -59,7 +59,7 @@ describe.concurrent.each(modelMachines)('C on an emulated $core', (target) => {
   const { compiler, emulator } = target.machine;
   const ready = hasEmulator(target.machine);
 
-  it.skipIf(!ready)(`(skipped without ${compiler} and ${emulator})`, { timeout: 300_000 }, async () => {
+  it.skipIf(!ready)(`(skipped without ${compiler} and ${emulator})`, { timeout: 900_000 }, async () => {
     const { outcomes, models } = await runOnMachine(jobs, target);
     const counts = countForms(models);
     console.log(`${target.core}, ${problems.length} problems, seed ${seed}:\n${tableOf(counts)}`);

@@ -58,9 +58,12 @@ function largestError(graph: Graph, actual: Float32Array, expected: Float32Array
 }
 
 describe('float kernels', () => {
-  it('exist for every operator with a float evaluation', () => {
+  it('exist for every operator with a float evaluation that can be in a converted graph', () => {
     const without = ops.filter(
-      (op) => op.float && !problems.some(({ graph }) => graph.nodes[0]!.op === op.name),
+      (op) =>
+        op.float &&
+        op.name !== 'fakeQuantize' &&
+        !problems.some(({ graph }) => graph.nodes[0]!.op === op.name),
     );
     expect(without.map((op) => op.name)).toEqual([]);
   });

@@ -28,9 +28,10 @@ const refusals: readonly RegExp[] = [
   /its output number 2 is used/,
   /it is in training mode/,
   /inputs are computed by the network; only constants are possible/,
-  /(weights|exponents|slopes) are computed by the network/,
-  /the model is already quantized/,
-  /it dequantizes in blocks/,
+  /the network computes its (weights|exponents|slopes|scale)/,
+  /it (de)?quantizes in blocks/,
+  /its scale has \d+ elements; one is possible/,
+  /it stores (activations as )?int(16|32)/,
   /its alpha is 2; only 1 is possible/,
   /it repeats a computed value/,
   /its constant is a stack of matrices/,
@@ -42,7 +43,7 @@ const refusals: readonly RegExp[] = [
   /nothing is left of its input/,
   /Pow cannot be evaluated/,
   /its bounds are int8, not float/,
-  /constant "x" is uint8/,
+  /constant "[ax]" is u?int8/,
   /it reduces an empty tensor/,
   /opset 1; 7 to 22/,
   /it pads with -Infinity/,
@@ -65,6 +66,9 @@ function floats({ data }: PackedArray): Float32Array {
 function close(a: number, b: number, tolerance: number): boolean {
   return Object.is(a, b) || a === b || Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(b));
 }
+
+/** Its result is stored integers, which are real numbers in a float graph; quantized.test.ts judges those. */
+const storesIntegers = 'test_quantizelinear computed';
 
 /** 'passed', the text of a refusal, or what is wrong with the result. */
 async function outcome(problem: NodeTest): Promise<{ refused?: string; wrong?: string }> {
@@ -108,6 +112,7 @@ describe.skipIf(!python)(`ONNX's own tests${python ? '' : ' (no oracle Python)'}
     let passed = 0;
     for (const line of lines) {
       const problem = JSON.parse(line) as NodeTest;
+      if (problem.name === storesIntegers) continue;
       const result = await outcome(problem);
       const reason = refusals.find((pattern) => result.refused && pattern.test(result.refused));
       if (reason) reasons.add(reason);

@@ -37,7 +37,7 @@ export function operand(node: LowerNode, position: number): Value {
 export function constantOperand(node: LowerNode, position: number, role: string): Constant {
   const input = operand(node, position);
   if (!input.data)
-    throw notConvertible(`its ${role} are computed by the network; only constants are possible`);
+    throw notConvertible(`the network computes its ${role}; only constants are possible`);
   return input as Constant;
 }
 
