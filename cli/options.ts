@@ -102,6 +102,14 @@ export const runEngineOption: OptionSpec = {
   setting: 'engine',
 };
 
+export const quantizeOption: OptionSpec = {
+  flags: '--quantize <scheme>',
+  help: 'number format of weights and activations',
+  choices: ['int8', 'int16x8', 'float'],
+  fallback: 'int8',
+  setting: 'quantize',
+};
+
 export const optimizeOption: OptionSpec = {
   flags: '--optimize <goal>',
   help: 'what the generated C is tuned for',

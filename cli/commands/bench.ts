@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Board } from '../../boards/load.ts';
+import type { Scheme } from '../../converter/convert-model.ts';
 import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -10,6 +11,7 @@ import {
   inputShapeOption,
   optimizeOption,
   portOption,
+  quantizeOption,
   weightsOption,
 } from '../options.ts';
 import { renderBench, renderProfile } from '../report/bench-table.ts';
@@ -30,6 +32,7 @@ interface BenchOptions extends RecipeOptions {
   readonly board: string;
   readonly port?: string;
   readonly calib?: string;
+  readonly quantize: Scheme;
   readonly runs: number;
   readonly profile?: boolean;
   readonly cycles?: boolean;
@@ -93,6 +96,7 @@ export const command = defineCommand<BenchOptions>({
       flags: '--cycles',
       help: 'model the cycles of a Cortex-M4 from all that the emulator executes (takes seconds)',
     },
+    quantizeOption,
     ...recipeOptions,
     optimizeOption,
     weightsOption,

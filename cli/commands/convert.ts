@@ -8,7 +8,7 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { wrongChoice } from '../errors.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
-import { calibOption, defaultBoard, inputShapeOption, optimizeOption } from '../options.ts';
+import { calibOption, defaultBoard, inputShapeOption, optimizeOption, quantizeOption } from '../options.ts';
 import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
 import { peakText } from '../report/kernel-table.ts';
 import { renderTable } from '../report/table.ts';
@@ -112,13 +112,7 @@ export const command = defineCommand<ConvertOptions>({
       fallback: 'aot',
       setting: 'convertEngine',
     },
-    {
-      flags: '--quantize <scheme>',
-      help: 'number format of weights and activations',
-      choices: ['int8', 'int16x8', 'float'],
-      fallback: 'int8',
-      setting: 'quantize',
-    },
+    quantizeOption,
     ...recipeOptions,
     ...trainFirstOptions,
     optimizeOption,

@@ -1,4 +1,4 @@
-import type { ConvertedModel } from '../../converter/convert-model.ts';
+import type { ConvertedModel, Scheme } from '../../converter/convert-model.ts';
 import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -10,6 +10,7 @@ import {
   methodOption,
   optimizeOption,
   portOption,
+  quantizeOption,
   weightsOption,
 } from '../options.ts';
 import { type DeployReport, renderDeploy } from '../report/deploy-table.ts';
@@ -32,6 +33,7 @@ interface DeployOptions extends RecipeOptions {
   readonly port?: string;
   readonly method?: string;
   readonly calib?: string;
+  readonly quantize: Scheme;
   readonly data?: string;
   readonly runs: number;
   readonly optimize: 'speed' | 'size';
@@ -78,6 +80,7 @@ export const command = defineCommand<DeployOptions>({
       fallback: 10,
       setting: 'runs',
     },
+    quantizeOption,
     ...recipeOptions,
     optimizeOption,
     weightsOption,

@@ -1,8 +1,16 @@
+import type { Scheme } from '../../converter/convert-model.ts';
 import { labelsFor, samplesFor } from '../../converter/data/samples.ts';
 import { score } from '../../converter/evaluate/metrics.ts';
 import { defineCommand } from '../command.ts';
 import { readDataPath } from '../files/data-path.ts';
-import { boardOption, calibOption, inputShapeOption, portOption, runEngineOption } from '../options.ts';
+import {
+  boardOption,
+  calibOption,
+  inputShapeOption,
+  portOption,
+  quantizeOption,
+  runEngineOption,
+} from '../options.ts';
 import { formatCount, formatPercent } from '../report/format.ts';
 import { boardRunner } from '../session/board-runner.ts';
 import { type EngineName, runEngine } from '../session/engines.ts';
@@ -12,6 +20,7 @@ import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.t
 interface EvalOptions extends RecipeOptions {
   readonly data: string;
   readonly calib?: string;
+  readonly quantize: Scheme;
   readonly labels?: boolean;
   readonly engine?: EngineName;
   readonly board: string;
@@ -37,6 +46,7 @@ export const command = defineCommand<EvalOptions>({
     { flags: '--labels', help: 'the last column of a .csv holds the labels' },
     calibOption,
     runEngineOption,
+    quantizeOption,
     ...recipeOptions,
     boardOption,
     portOption,

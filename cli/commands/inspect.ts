@@ -1,8 +1,16 @@
 import { listBoards } from '../../boards/load.ts';
+import type { Scheme } from '../../converter/convert-model.ts';
 import { chooseBoard } from '../board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
-import { boardOption, calibOption, inputShapeOption, optimizeOption, weightsOption } from '../options.ts';
+import {
+  boardOption,
+  calibOption,
+  inputShapeOption,
+  optimizeOption,
+  quantizeOption,
+  weightsOption,
+} from '../options.ts';
 import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
 import { type KernelReport, renderKernels } from '../report/kernel-table.ts';
 import { renderPairs, renderTable } from '../report/table.ts';
@@ -11,11 +19,13 @@ import { convertOpenModel } from '../session/convert.ts';
 import { generateForBoard } from '../session/firmware.ts';
 import { type GraphSummary, summarize } from '../session/graph-summary.ts';
 import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
-interface InspectOptions {
+interface InspectOptions extends RecipeOptions {
   readonly kernels?: boolean;
   readonly board: string;
   readonly calib?: string;
+  readonly quantize: Scheme;
   readonly optimize: 'speed' | 'size';
   readonly weights: 'plain' | 'coded';
   readonly inputShape?: InputShapes;
@@ -78,7 +88,7 @@ function render(model: OpenModel, summary: GraphSummary, fits: readonly Fit[]): 
 /** The kernels that a board's firmware of this model gets. */
 async function kernelsOf(context: Context, model: OpenModel, options: InspectOptions): Promise<KernelReport> {
   const board = chooseBoard(options.board);
-  const converted = await convertOpenModel(context, model, options);
+  const converted = await convertOpenModel(context, model, { ...options, recipe: recipeOf(options) });
   const { layers, arenaBytes, peak } = generateForBoard(board, {
     ...converted,
     optimize: options.optimize,
@@ -116,6 +126,8 @@ export const command = defineCommand<InspectOptions>({
     },
     boardOption,
     calibOption,
+    quantizeOption,
+    ...recipeOptions,
     optimizeOption,
     weightsOption,
   ],

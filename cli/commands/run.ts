@@ -1,3 +1,4 @@
+import type { Scheme } from '../../converter/convert-model.ts';
 import { type WritableType, writeNpy } from '../../converter/data/npy.ts';
 import { writeNpz } from '../../converter/data/npz.ts';
 import { samplesFor } from '../../converter/data/samples.ts';
@@ -5,7 +6,14 @@ import { bytesOf } from '../../converter/ir/tensor.ts';
 import { defineCommand } from '../command.ts';
 import { readDataPath } from '../files/data-path.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
-import { boardOption, calibOption, inputShapeOption, portOption, runEngineOption } from '../options.ts';
+import {
+  boardOption,
+  calibOption,
+  inputShapeOption,
+  portOption,
+  quantizeOption,
+  runEngineOption,
+} from '../options.ts';
 import { formatShape } from '../report/format.ts';
 import { boardRunner } from '../session/board-runner.ts';
 import { type EngineName, type EngineOutput, runEngine } from '../session/engines.ts';
@@ -16,6 +24,7 @@ interface RunOptions extends RecipeOptions {
   readonly input: string;
   readonly output?: string;
   readonly calib?: string;
+  readonly quantize: Scheme;
   readonly engine?: EngineName;
   readonly board: string;
   readonly port?: string;
@@ -58,6 +67,7 @@ export const command = defineCommand<RunOptions>({
     { flags: '-o, --output <file>', help: 'write the outputs as .npy, several as .npz' },
     calibOption,
     runEngineOption,
+    quantizeOption,
     ...recipeOptions,
     boardOption,
     portOption,

@@ -1,4 +1,4 @@
-import { type ConvertedModel, isQuantized } from '../../converter/convert-model.ts';
+import { type ConvertedModel, isQuantized, type Scheme } from '../../converter/convert-model.ts';
 import type { InputSamples } from '../../converter/data/samples.ts';
 import { dequantizeData, encodeSample, floatBatch, joinOutputs } from '../../converter/evaluate/encode.ts';
 import { evaluateFloat } from '../../converter/evaluate/float.ts';
@@ -19,6 +19,7 @@ export interface EngineChoice {
   /** Absent: the integer reference where the model is quantized or can be, otherwise float. */
   readonly engine?: EngineName | undefined;
   readonly calib?: string | undefined;
+  readonly quantize?: Scheme;
   readonly recipe?: Partial<Recipe>;
 }
 
@@ -39,6 +40,7 @@ export interface EngineRun {
 
 export function engineFor(model: OpenModel, choice: EngineChoice): EngineName {
   if (choice.engine !== undefined) return choice.engine;
+  if (choice.quantize === 'float' && !isQuantized(model.graph)) return 'float';
   return isQuantized(model.graph) || choice.calib !== undefined ? 'int8' : 'float';
 }
 
@@ -151,6 +153,7 @@ export async function runEngine(
   if (engine === 'float') return runFloat(context, model, optimize(model.graph), inputs);
   const converted = await convertOpenModel(context, model, {
     calib: choice.calib,
+    ...(choice.quantize ? { quantize: choice.quantize } : {}),
     ...(choice.recipe ? { recipe: choice.recipe } : {}),
   });
   if (engine === 'int8') return runReference(context, model, converted, inputs);

@@ -61,6 +61,15 @@ export function cannotStayFloat(origin: string, op: string): TinymlError {
   });
 }
 
+export function cannotCluster(origin: string, op: string): TinymlError {
+  return new TinymlError({
+    code: 'E_CLUSTER',
+    exit: 1,
+    what: `layer ${JSON.stringify(origin)} (${op}) has no weights to cluster`,
+    hint: 'name a convolution, depthwise convolution or fully connected layer, or give --cluster 16 for all convolutions',
+  });
+}
+
 export function calibrationNeeded(shapes: readonly (readonly number[])[]): TinymlError {
   const wanted = shapes.map((shape) => `[N,${shape.slice(1).join(',')}]`).join(' and ');
   return new TinymlError({

@@ -86,10 +86,12 @@ function productsOf(
   });
 }
 
-/** One filter: its real weights in steps of its scale, and how they are stored. */
+/** One filter: its real weights in steps of its scale, how they are stored, and the steps below and above each. */
 interface Filter {
   readonly real: Float64Array;
   readonly steps: Float64Array;
+  readonly below: Float64Array;
+  readonly above: Float64Array;
 }
 
 /** Half the derivative of the squared error by each stored weight. */
@@ -105,23 +107,21 @@ function slopes({ taps, stored, mixed }: Products, { real, steps }: Filter, damp
 
 /**
  * Flips the rounding of one weight at a time, always the one that lowers the squared error of the layer's result
- * most, until none does. Each weight stays on one of the two steps next to its real value.
+ * most, until none does. Each weight stays on one of the two steps that it may have next to its real value.
  */
-function settleFilter(products: Products, filter: Filter, limit: number): void {
+function settleFilter(products: Products, filter: Filter): void {
   const { taps, stored } = products;
   let energy = 0;
   for (let i = 0; i < taps; i++) energy += stored[i * taps + i]!;
   const damp = (damping(taps, products.rows) * energy) / taps;
   const slope = slopes(products, filter, damp);
-  const { real, steps } = filter;
+  const { steps, below, above } = filter;
   for (let flips = 0; flips < 4 * taps; flips++) {
     let [best, change, least] = [-1, 0, 0];
     for (let i = 0; i < taps; i++) {
-      const low = Math.floor(real[i]!);
-      const other = steps[i] === low ? low + 1 : low;
-      if (other > limit || other < -limit) continue;
-      const by = other - steps[i]!;
-      const gain = 2 * by * slope[i]! + stored[i * taps + i]! + damp;
+      const by = (steps[i] === below[i] ? above[i]! : below[i]!) - steps[i]!;
+      if (by === 0) continue;
+      const gain = 2 * by * slope[i]! + by * by * (stored[i * taps + i]! + damp);
       if (gain < least) [best, change, least] = [i, by, gain];
     }
     if (best < 0) return;
@@ -137,22 +137,44 @@ function tapIndices({ node, weights, channels }: LinearLayer, channel: number): 
   return node.op === 'depthwiseConv2d' ? (tap) => tap * channels + channel : (tap) => channel * each + tap;
 }
 
+/** The two of `values`, ascending, that are next to a real number of steps; the same twice beyond the ends. */
+function neighbours(values: readonly number[], real: number): readonly [number, number] {
+  const [first, last] = [values[0]!, values.at(-1)!];
+  if (real < first) return [first, first];
+  if (real >= last) return [last, last];
+  const above = values.findIndex((value) => value > real);
+  return [values[above - 1]!, values[above]!];
+}
+
 function settleChannel(
   layer: LinearLayer,
   products: Products,
   real: Float32Array,
   data: Int8Array,
   channel: number,
+  values: readonly number[],
 ): void {
   const index = tapIndices(layer, channel);
   const scale = layer.scaleOf(channel);
-  const limit = layer.weights.type.bits === 4 ? 7 : 127;
+  const tapsOf = (at: (index: number) => number) =>
+    Float64Array.from({ length: products.taps }, (_, tap) => at(index(tap)));
+  const exact = tapsOf((i) => real[i]! / scale);
+  const around = Array.from(exact, (step) => neighbours(values, step));
   const filter = {
-    real: Float64Array.from({ length: products.taps }, (_, tap) => real[index(tap)]! / scale),
-    steps: Float64Array.from({ length: products.taps }, (_, tap) => data[index(tap)]!),
+    real: exact,
+    steps: tapsOf((i) => data[i]!),
+    below: Float64Array.from(around, ([below]) => below),
+    above: Float64Array.from(around, ([, above]) => above),
   };
-  settleFilter(products, filter, limit);
+  settleFilter(products, filter);
   for (let tap = 0; tap < products.taps; tap++) data[index(tap)] = filter.steps[tap]!;
+}
+
+/** Steps that a layer's weights may have: all, or where it was clustered those that it has. */
+function stepsOf({ weights }: LinearLayer, clustered: boolean): number[] {
+  if (clustered) return [...new Set(weights.data as Int8Array)].sort((a, b) => a - b);
+  const limit = weights.type.bits === 4 ? 7 : 127;
+  return Array.from({ length: 2 * limit + 1 }, (_, i) => i - limit);
 }
 
 /**
@@ -161,14 +183,17 @@ function settleChannel(
  * Adaptive Rounding for Post-Training Quantization", ICML 2020, equation 13 with asymmetric reconstruction), solved by
  * coordinate descent instead of its continuous relaxation, which needs no step size and ends by itself.
  */
-export async function roundingLearner(float: Graph): Promise<RefineLayer> {
+export async function roundingLearner(
+  float: Graph,
+  isClustered: (node: Node) => boolean,
+): Promise<RefineLayer> {
   const tf = await loadTf();
   const makers = new Map<string, Node>(float.nodes.map((node) => [node.outputs[0]!, node]));
   return async ({ graph, node, count, real, stored }) => {
     const layer = linearLayer(graph, node);
     const maker = makers.get(node.outputs[0]!);
-    const values = maker && real(maker.inputs[0]!);
-    if (!layer || !values || !(layer.weights.data instanceof Int8Array)) return [];
+    const floats = maker && real(maker.inputs[0]!);
+    if (!layer || !floats || !(layer.weights.data instanceof Int8Array)) return [];
     const byChannel = node.op === 'depthwiseConv2d';
     const taps = layer.weights.data.length / layer.channels;
     if (taps > longestFilter || (!byChannel && node.op !== 'conv2d' && node.op !== 'fullyConnected'))
@@ -177,11 +202,12 @@ export async function roundingLearner(float: Graph): Promise<RefineLayer> {
     const fed = stored(node.inputs[0]!);
     const data = layer.weights.data.slice();
     const depth = layer.input.type.shape.at(-1)!;
-    const shared = byChannel ? undefined : productsOf(tf, layer, values, fed, count);
+    const values = stepsOf(layer, isClustered(node));
+    const shared = byChannel ? undefined : productsOf(tf, layer, floats, fed, count);
     for (let channel = 0; channel < layer.channels; channel++) {
       const source = Math.floor((channel * depth) / layer.channels);
-      const products = shared ?? productsOf(tf, layer, values, fed, count, source);
-      settleChannel(layer, products, weights, data, channel);
+      const products = shared ?? productsOf(tf, layer, floats, fed, count, source);
+      settleChannel(layer, products, weights, data, channel, values);
     }
     const changed: Value = { ...layer.weights, data };
     return [changed];

@@ -3,9 +3,10 @@ import type { Graph } from '../ir/types.ts';
 import { verify } from '../ir/verify.ts';
 import { opRules } from '../ops/rules.ts';
 import { chooseRanges, type Histograms, observeValues, type Ranges } from './calibrate.ts';
+import { clusteringOf, notClustered, weightClustering } from './cluster-weights.ts';
 import { biasCorrection } from './correct-bias.ts';
 import { equalizeLayers } from './equalize-layers.ts';
-import { cannotStayFloat, unknownLayer } from './errors.ts';
+import { cannotCluster, cannotStayFloat, unknownLayer } from './errors.ts';
 import { roundingLearner } from './learn-rounding.ts';
 import { choosePrecisions, notReal } from './precision.ts';
 import { type QuantizeOptions, quantizeGraph } from './quantize-graph.ts';
@@ -44,9 +45,13 @@ async function equalized(source: Observed, data: CalibrationData): Promise<Obser
 }
 
 async function refinements(float: Graph, recipe: Recipe): Promise<RefineLayer[]> {
+  const clusters = float.nodes.some((node) => clusteringOf(node, recipe) !== 'none');
   return [
-    ...(recipe.learnRounding ? [await roundingLearner(float)] : []),
-    ...(recipe.correctBias ? [await biasCorrection(float)] : []),
+    ...(clusters ? [weightClustering(recipe)] : []),
+    ...(recipe.learnRounding
+      ? [await roundingLearner(float, (node) => clusteringOf(node, recipe) !== 'none')]
+      : []),
+    ...(recipe.correctBias || clusters ? [await biasCorrection(float)] : []),
   ];
 }
 
@@ -78,11 +83,11 @@ function packedValues(graph: Graph, layers: ReadonlySet<string>): ReadonlySet<st
 
 /** Throws E_UNKNOWN_LAYER for a name in the recipe that no layer has. */
 function requireLayers(graph: Graph, recipe: Recipe): void {
-  const { methodOfLayer, precisionOfLayer, packedLayers } = recipe;
+  const { methodOfLayer, precisionOfLayer, packedLayers, clusterOfLayer } = recipe;
   const layers = [...new Set(graph.nodes.map((node) => node.origin))];
   const packed = [...packedLayers].filter((name) => name !== allLayers);
-  for (const name of [...methodOfLayer.keys(), ...precisionOfLayer.keys(), ...packed])
-    if (!layers.includes(name)) throw unknownLayer(name, layers);
+  const named = [methodOfLayer, precisionOfLayer, clusterOfLayer].flatMap((map) => [...map.keys()]);
+  for (const name of [...named, ...packed]) if (!layers.includes(name)) throw unknownLayer(name, layers);
 }
 
 /** The integer form of an observed float graph by a recipe; ranges that training learned go before calibrated ones. */
@@ -99,6 +104,8 @@ export async function quantizeModel(
   const ranges = new Map([...(await chooseRanges(float, histograms, choice)), ...learned]);
   const stuck = notReal(float, recipe.precisionOfLayer);
   if (stuck) throw cannotStayFloat(stuck.origin, stuck.op);
+  const weightless = notClustered(float, recipe);
+  if (weightless) throw cannotCluster(weightless.origin, weightless.op);
   const precisions = choosePrecisions(float, recipe.scheme, recipe.precisionOfLayer);
   const graph = quantizeGraph(float, ranges, {
     ...options,

@@ -1,6 +1,11 @@
 import type { CalibrationMethod } from './choose-range.ts';
 import type { Precision, Scheme } from './precision.ts';
 
+/** How many different values the weights of a layer may have. */
+export type Clustering = 'none' | 16 | 32;
+
+export const clusterings: readonly Clustering[] = ['none', 16, 32];
+
 /** How one float model becomes an integer one: everything that a user, or the doctor, may choose. */
 export interface Recipe {
   /** 8-bit activations, or 16-bit ones where an operator has that form. */
@@ -21,6 +26,10 @@ export interface Recipe {
   readonly correctBias: boolean;
   /** Weights rounded up or down as the layer's result needs it. */
   readonly learnRounding: boolean;
+  /** Few different weights in each convolution, for kernels that look them up; biases are corrected then as well. */
+  readonly clusterTo: Clustering;
+  /** The same for single layers, by name; also for fully connected and depthwise ones. */
+  readonly clusterOfLayer: ReadonlyMap<string, Clustering>;
 }
 
 /** What `tinyml convert` does where the user names nothing; docs/quantization.md has the measurements behind it. */
@@ -34,4 +43,6 @@ export const defaultRecipe: Recipe = {
   equalize: false,
   correctBias: false,
   learnRounding: false,
+  clusterTo: 'none',
+  clusterOfLayer: new Map(),
 };
