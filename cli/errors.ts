@@ -227,6 +227,15 @@ export function engineNeedsFloat(model: string): TinymlError {
   });
 }
 
+export function engineNeedsIntegers(model: string): TinymlError {
+  return new TinymlError({
+    code: 'E_ENGINE',
+    exit: 1,
+    what: `${model}: --engine int8 runs integers, and --quantize float leaves none`,
+    hint: 'use --engine float or c, or --quantize int8 or int16x8',
+  });
+}
+
 export function notModelFolder(path: string): TinymlError {
   return new TinymlError({
     code: 'E_NOT_CONVERTED',

@@ -8,7 +8,7 @@ import type { DType, Graph, Shape, TensorData } from '../../converter/ir/types.t
 import { optimize } from '../../converter/pipeline.ts';
 import type { Recipe } from '../../converter/quant/recipe.ts';
 import type { Context } from '../context.ts';
-import { engineNeedsFloat } from '../errors.ts';
+import { engineNeedsFloat, engineNeedsIntegers } from '../errors.ts';
 import { convertOpenModel } from './convert.ts';
 import { compileForHost, runOnHost } from './host-model.ts';
 import type { OpenModel } from './open-model.ts';
@@ -151,6 +151,8 @@ export async function runEngine(
 ): Promise<EngineRun> {
   const engine = engineFor(model, choice);
   if (engine === 'float') return runFloat(context, model, optimize(model.graph), inputs);
+  if (engine === 'int8' && choice.quantize === 'float' && !isQuantized(model.graph))
+    throw engineNeedsIntegers(model.name);
   const converted = await convertOpenModel(context, model, {
     calib: choice.calib,
     ...(choice.quantize ? { quantize: choice.quantize } : {}),

@@ -189,6 +189,24 @@ describe('inspect, run, eval', () => {
     expect(int8.engine).toBe('int8');
     expect(int8.value).toBeGreaterThan(0.964);
   });
+
+  test('eval and run take the number format: 16-bit activations are nearer to float than 8-bit ones', async () => {
+    const args = ['run', model, '--input', at('x.npy'), '--json'];
+    type Run = { outputs: { data: number[] }[] };
+    const read = async (...more: string[]) => {
+      const { code, stderr, json } = await tinyml([...args, ...more]);
+      expect(code, stderr).toBe(0);
+      return json<Run>().outputs[0]!.data;
+    };
+    const float = await read();
+    const farthest = (data: number[]) => Math.max(...data.map((x, i) => Math.abs(x - float[i]!)));
+    const narrow = farthest(await read('--calib', data));
+    expect(farthest(await read('--calib', data, '--quantize', 'int16x8'))).toBeLessThan(narrow);
+    expect(await read('--calib', data, '--quantize', 'float')).toEqual(float);
+    const refused = await tinyml(['eval', model, '--data', data, '--quantize', 'float', '--engine', 'int8']);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('E_ENGINE');
+  });
 });
 
 describe('to the board', () => {

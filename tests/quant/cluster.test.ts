@@ -78,7 +78,10 @@ async function quantized(changes: Partial<Recipe>): Promise<Graph> {
 function distinct(graph: Graph): Record<string, number> {
   const layers = graph.nodes.filter(({ inputs }) => inputs.length === 3);
   return Object.fromEntries(
-    layers.map(({ origin, inputs }) => [origin, new Set(graph.values.get(inputs[1]!)!.data as Int8Array).size]),
+    layers.map(({ origin, inputs }) => [
+      origin,
+      new Set(graph.values.get(inputs[1]!)!.data as Int8Array).size,
+    ]),
   );
 }
 
