@@ -36,8 +36,7 @@ export function operand(node: LowerNode, position: number): Value {
 /** Input that must be known at import, for example weights; `role` names it in the refusal. */
 export function constantOperand(node: LowerNode, position: number, role: string): Constant {
   const input = operand(node, position);
-  if (!input.data)
-    throw notConvertible(`the network computes its ${role}; only constants are possible`);
+  if (!input.data) throw notConvertible(`the network computes its ${role}; only constants are possible`);
   return input as Constant;
 }
 
