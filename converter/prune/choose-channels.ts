@@ -38,15 +38,35 @@ function nextChunk(queue: Queue, step: number): readonly ChannelGroup[] {
 /** What a removal should save: time where MACs or instructions are asked for, since MACs alone do not tell it. */
 const savedMetric = (metric: CostMetric): CostMetric => (metric === 'bytes' ? 'bytes' : 'instructions');
 
+/** The most that may be left; what is not named has no limit. */
+type Limits = Partial<Cost>;
+
+const within = (cost: Cost, limits: Limits): boolean =>
+  Object.entries(limits).every(([metric, limit]) => cost[metric as CostMetric] <= limit);
+
+/** Share of the saved MACs that modelled time has to save too. */
+const savedTime = 0.95;
+
+/** Limits for a share of what the whole network, `whole`, costs. Fewer MACs are asked for as less time. */
+function limitsOf({ metric, share }: Target, whole: Cost): Limits {
+  const limits: Limits = { [metric]: whole[metric] * share };
+  if (metric !== 'macs') return limits;
+  return { ...limits, instructions: whole.instructions * (1 - savedTime * (1 - share)) };
+}
+
 interface Target {
   readonly metric: CostMetric;
-  readonly limit: number;
+  /** What may be left of `whole`. */
+  readonly share: number;
+  /** What the network cost before anything was removed. */
+  readonly whole: Cost;
 }
 
 /**
- * Removes channels, always those with the least importance for what they save, until `metric` is at most `limit`.
- * Layers are left with multiples of `step` channels, which the kernels like. A last removal that saves far more than is
- * needed is not made where smaller ones of less importance reach the limit too.
+ * Removes channels, always those with the least importance for what they save, until what is left of `metric` is within
+ * the target. Where that is MACs, modelled time falls with them as far as it can. Layers are left with multiples of
+ * `step` channels, which the kernels like. A last removal that saves far more than is needed is not made where smaller
+ * ones of less importance reach the target too.
  */
 export function chooseChannels(
   graph: Graph,
@@ -55,18 +75,32 @@ export function chooseChannels(
   target: Target,
   step: number,
 ): Choice {
+  const { metric, share, whole } = target;
+  const saved = savedMetric(metric);
+  const choice = removeUntil(graph, map, importance, limitsOf(target, whole), saved, step);
+  if (choice.reached || metric !== 'macs') return choice;
+  return removeUntil(graph, map, importance, { macs: whole.macs * share }, saved, step);
+}
+
+function removeUntil(
+  graph: Graph,
+  map: ChannelMap,
+  importance: Importance,
+  limits: Limits,
+  saved: CostMetric,
+  step: number,
+): Choice {
   const queues = queuesOf(map, importance, step);
   const removed = new Set<number>();
-  const saved = savedMetric(target.metric);
   let cost = costWithout(graph, map, removed);
   let open: readonly Queue[] = queues;
   let whole: { readonly removed: Set<number>; readonly loss: number } | undefined;
-  while (cost[target.metric] > target.limit) {
+  while (!within(cost, limits)) {
     const best = bestChunk(graph, map, importance, open, removed, cost[saved], saved, step);
     if (!best) break;
     const after = new Set([...removed, ...best.chunk.map((group) => group.id)]);
     const next = costWithout(graph, map, after);
-    if (next[target.metric] <= target.limit) {
+    if (within(next, limits)) {
       // A way to the end; the search goes on without this step, for one that costs less.
       const loss = totalLoss(after, importance);
       if (!whole || loss < whole.loss) whole = { removed: after, loss };
@@ -82,7 +116,7 @@ export function chooseChannels(
   return {
     removed: chosen,
     cost: costWithout(graph, map, chosen),
-    reached: whole !== undefined || cost[target.metric] <= target.limit,
+    reached: whole !== undefined || within(cost, limits),
   };
 }
 

@@ -128,8 +128,8 @@ async function prepareCut(session: Session, graph: Graph): Promise<(share: numbe
   const { inputs, count } = session.training.typicalSamples(statisticSamples);
   const means = await inputMeans(graph, inputs, count);
   return (share) => {
-    const limit = before[metric] * share;
-    const { removed } = chooseChannels(graph, map, importance, { metric, limit }, settings.step);
+    const target = { metric, share, whole: before };
+    const { removed } = chooseChannels(graph, map, importance, target, settings.step);
     return removeChannels(graph, map, removed, means);
   };
 }
@@ -160,9 +160,8 @@ function checkReachable({ training, settings, before }: Session): ChannelMap {
   const map = mapChannels(graph);
   if (map.units.length === 0) throw nothingToPrune(map.kept);
   const { metric, share } = settings.target;
-  const limit = before[metric] * share;
   const flat = byMagnitude(graph, map, 1);
-  const choice = chooseChannels(graph, map, flat, { metric, limit }, settings.step);
+  const choice = chooseChannels(graph, map, flat, { metric, share, whole: before }, settings.step);
   if (!choice.reached) {
     throw budgetNotReachable(metric, share, choice.cost[metric] / before[metric], map.kept);
   }

@@ -14,8 +14,8 @@ const model = join(example, 'model.onnx');
 const data = join(example, 'data.npz');
 
 interface Pruned {
-  readonly before: { macs: number };
-  readonly after: { macs: number };
+  readonly before: { macs: number; instructions: number };
+  readonly after: { macs: number; instructions: number };
   readonly layers: readonly { name: string; before: number; after: number }[];
   readonly kept: readonly { layer: string; reason: string }[];
   readonly score: { before: { metric: string; n: number }; after: { value: number } } | null;
@@ -50,6 +50,7 @@ describe('tinyml prune', () => {
     const { before, after, layers, kept, score } = whole.json<Pruned>();
     expect(after.macs / before.macs).toBeLessThanOrEqual(0.5);
     expect(after.macs / before.macs).toBeGreaterThan(0.3);
+    expect(after.instructions / before.instructions).toBeLessThan(0.53);
     expect(layers.some((layer) => layer.after < layer.before && layer.after % 4 === 0)).toBe(true);
     expect(kept.map(({ reason }) => reason)).toEqual(['its channels are an output of the model']);
     expect(score?.before).toMatchObject({ metric: 'top-1', n: 100 });
