@@ -86,7 +86,7 @@ const jobs = {
   quarter: () =>
     table('digits_mbv2', 'digits', [
       '--target instructions=0.25 --epochs 12',
-      '--target instructions=0.25 --step 2 --learning-rate 0.005 --epochs 12',
+      '--target instructions=0.25 --step 2 --learning-rate 0.005 --epochs 16',
     ]),
   qat,
   choices: () =>
