@@ -1,6 +1,6 @@
 // Measures pruning and quantization-aware fine-tuning: the tables of docs/compression.md, section "Pruning".
 // usage: npm run bench:pruning [-- NAME ...]   NAME: half, quarter, qat (without names: these three), choices, motor
-// Needs ../shared. Each row of digits_mbv2 trains for two to three minutes of one core; without names it takes twelve.
+// Needs ../shared. Each row of digits_mbv2 trains for two to three minutes of one core; without names it takes about a quarter of an hour.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
