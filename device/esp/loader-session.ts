@@ -25,6 +25,7 @@ const REFUSALS = 6;
 const REFUSALS_BEFORE_RESTART = 4;
 const SILENCES_BEFORE_SYNC = 3;
 const PREPARATIONS = 8;
+const PREPARING = 'start the flasher stub';
 const BOOT_LOG = /boot:(0x[0-9a-f]+)/gi;
 
 /** A connection to a loader that repeats what failed, and starts the loader anew when nothing else helps. */
@@ -106,7 +107,7 @@ export class LoaderSession {
     if (fault.kind === 'silence' && (await this.recover(1, step))) throw new LoaderFault('restarted');
   }
 
-  /** Runs `prepare`, again from a new loader when the one that was found falls silent meanwhile. */
+  /** Runs `prepare`, again from a new loader when the one that was found falls silent meanwhile. E_FLASH_LINK. */
   async bringUp(): Promise<void> {
     this.preparing = true;
     try {
@@ -115,8 +116,9 @@ export class LoaderSession {
           await this.prepare?.();
           return;
         } catch (error) {
-          if (!isFault(error) || attempt === PREPARATIONS) throw error;
-          await this.reconnect('start the flasher stub');
+          if (!isFault(error)) throw error;
+          if (attempt === PREPARATIONS) throw flashLinkBad(this.transport.name, PREPARING, this.retries);
+          await this.reconnect(PREPARING);
         }
       }
     } finally {

@@ -83,8 +83,17 @@ export class RunWriter {
       return (await this.commands.md5(address, data.length)) === md5Of(data);
     } catch (error) {
       if (!isFault(error)) throw error;
-      await this.note(error, `write at 0x${address.toString(16)}`);
+      await this.settle(error, `write at 0x${address.toString(16)}`);
       return false;
+    }
+  }
+
+  /** For whom a loader that had to be started anew is as good as one that went on. */
+  private async settle(fault: LoaderFault, step: string): Promise<void> {
+    try {
+      await this.note(fault, step);
+    } catch (error) {
+      if (!isFault(error)) throw error;
     }
   }
 

@@ -80,6 +80,15 @@ describe('a link that damages bytes at random, 512 KiB image', () => {
     );
     expect(done / all).toBeGreaterThanOrEqual(share);
   });
+
+  // In these runs the loader has to be started anew while a run of sectors is on its way at once.
+  test.each([16, 17])('goes on after a new start of the loader, seed %i', TIMEOUT, async (seed) => {
+    const board = new SimulatedEsp();
+    const link = linkTo(board, { faults: randomFaults(seed, 1e-3, ['insert']) });
+    const image = espImage(512 * KIB, seed);
+    expect(codeOf(await flash(link, image))).toBe('ok');
+    expect(board.holds(0, image)).toBe(true);
+  });
 });
 
 test('reading and erasing get through a link that damages one byte in a thousand', TIMEOUT, async () => {
