@@ -1,7 +1,7 @@
-import type { Board, Rv32VirtBoard, Stm32Board } from './board.ts';
+import type { Board, Rv32VirtBoard } from './board.ts';
 import { coreHz, dataRam } from './board.ts';
 import { espRows, isEsp } from './families/esp.ts';
-import { fullSpeedHz } from './families/stm32.ts';
+import { fullSpeedHz, type Stm32Board } from './families/stm32.ts';
 
 const KIB = 1024;
 const hex = (value: number) => `0x${value.toString(16).padStart(4, '0')}`;

@@ -13,9 +13,9 @@ export {
   dataRam,
   firmwareFacts,
   type Rv32VirtBoard,
-  type Stm32Board,
 } from './board.ts';
 export { type EspBoard, type EspFamily, isEsp } from './families/esp.ts';
+export type { Stm32Board } from './families/stm32.ts';
 
 /** The JSON files stay in the package's `boards/`, whether this runs from there or from `dist/boards/`. */
 function boardsFolder(): string {

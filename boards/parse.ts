@@ -1,8 +1,10 @@
 import type { z } from 'zod';
-import { type Board, type Chip, memoriesOf, type Stm32Chip } from './board.ts';
+import type { Board, Chip } from './board.ts';
 import { type BoardProblem, badBoard, boardFileTooBig, boardNotJson } from './errors.ts';
 import { type EspChip, espBoardOf, espChipOf, isEsp } from './families/esp.ts';
-import { boardSchemas, chipSchema, type Stm32BoardFile } from './schema.ts';
+import type { Stm32BoardFile, Stm32Chip } from './families/stm32.ts';
+import { memoriesOf } from './memories.ts';
+import { boardSchemas, chipSchema } from './schema.ts';
 
 const MAX_FILE_CHARACTERS = 65_536;
 

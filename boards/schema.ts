@@ -41,7 +41,6 @@ export const boardSchemas = {
   esp: espBoardSchema,
 } as const;
 
-export type { Stm32BoardFile, Stm32ChipFile } from './families/stm32.ts';
 export type ChipFile = z.infer<typeof chipSchema>;
 export type Rv32VirtChipFile = Extract<ChipFile, { family: 'rv32-virt' }>;
 export type Rv32VirtBoardFile = z.infer<typeof rv32VirtBoardSchema>;

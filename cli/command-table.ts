@@ -1,10 +1,4 @@
-import type { CommandSpec } from './command.ts';
-
-export interface CommandRow {
-  readonly name: string;
-  readonly summary: string;
-  readonly load: () => Promise<{ readonly command: CommandSpec }>;
-}
+import type { CommandRow } from './command.ts';
 
 /** Every command: one row, its module loaded only when it is called. */
 export const commandTable: readonly CommandRow[] = [
@@ -116,6 +110,8 @@ export const commandTable: readonly CommandRow[] = [
   {
     name: 'completion',
     summary: 'print a completion script for a shell',
-    load: () => import('./commands/completion.ts'),
+    load: async () => ({
+      command: (await import('./commands/completion.ts')).completionCommand(commandTable),
+    }),
   },
 ];

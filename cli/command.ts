@@ -36,6 +36,13 @@ export interface CommandSpec {
   ) => Promise<number>;
 }
 
+/** A command in the list of all; its module is loaded only when it is called. */
+export interface CommandRow {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: CommandSpec }>;
+}
+
 /** Ties a command's options to the type its `run` expects; the option table is what makes it true. */
 export function defineCommand<Options extends object>(
   spec: Omit<CommandSpec, 'run'> & {

@@ -1,28 +1,31 @@
-import { commandTable } from './command-table.ts';
+import type { CommandRow } from './command.ts';
 
 export const shells = ['bash', 'zsh', 'fish', 'powershell'] as const;
 export type Shell = (typeof shells)[number];
 
 const globals = '--json --quiet --verbose --no-color --help';
 
+/** The name of a command, and its options as one line of words. */
+type CommandOptions = readonly [string, string];
+
 /** Options of every command, read from the commands themselves. */
-async function optionsByCommand(): Promise<(readonly [string, string])[]> {
-  const rows = commandTable.map(async (row) => {
+async function optionsByCommand(rows: readonly CommandRow[]): Promise<CommandOptions[]> {
+  const words = rows.map(async (row) => {
     const { command } = await row.load();
     const long = command.options.map((option) => /--[a-z0-9-]+/.exec(option.flags)?.[0] ?? '');
     return [row.name, [...long, globals].join(' ')] as const;
   });
-  return Promise.all(rows);
+  return Promise.all(words);
 }
 
-const names = commandTable.map((row) => row.name).join(' ');
+const namesOf = (options: readonly CommandOptions[]) => options.map(([name]) => name).join(' ');
 
-function bash(options: readonly (readonly [string, string])[]): string {
+function bash(options: readonly CommandOptions[]): string {
   const cases = options.map(([name, words]) => `    ${name}) words="${words}" ;;`);
   return `_tinyml() {
   local current="\${COMP_WORDS[COMP_CWORD]}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=( $(compgen -W "${names} ${globals}" -- "$current") )
+    COMPREPLY=( $(compgen -W "${namesOf(options)} ${globals}" -- "$current") )
     return
   fi
   case "\${COMP_WORDS[1]}" in
@@ -37,8 +40,8 @@ ${cases.join('\n')}
 complete -o filenames -F _tinyml tinyml`;
 }
 
-function fish(options: readonly (readonly [string, string])[]): string {
-  const commands = commandTable.map(
+function fish(rows: readonly CommandRow[], options: readonly CommandOptions[]): string {
+  const commands = rows.map(
     (row) => `complete -c tinyml -n __fish_use_subcommand -f -a ${row.name} -d '${row.summary}'`,
   );
   const flags = options.flatMap(([name, words]) =>
@@ -50,12 +53,12 @@ function fish(options: readonly (readonly [string, string])[]): string {
   return [...commands, ...flags].join('\n');
 }
 
-function powershell(options: readonly (readonly [string, string])[]): string {
+function powershell(options: readonly CommandOptions[]): string {
   const cases = options.map(([name, words]) => `    '${name}' { $words = '${words}' -split ' ' }`);
   return `Register-ArgumentCompleter -Native -CommandName tinyml -ScriptBlock {
   param($current, $line, $position)
   $before = $line.CommandElements
-  $words = '${names}' -split ' '
+  $words = '${namesOf(options)}' -split ' '
   if ($before.Count -gt 1 -and $before[1].ToString() -ne $current) {
     switch ($before[1].ToString()) {
 ${cases.join('\n')}
@@ -65,16 +68,16 @@ ${cases.join('\n')}
 }`;
 }
 
-/** A script that a shell sources to complete commands and options. */
-export async function completionScript(shell: Shell): Promise<string> {
-  const options = await optionsByCommand();
+/** A script that a shell sources to complete the commands of `rows` and their options. */
+export async function completionScript(shell: Shell, rows: readonly CommandRow[]): Promise<string> {
+  const options = await optionsByCommand(rows);
   switch (shell) {
     case 'bash':
       return bash(options);
     case 'zsh':
       return `#compdef tinyml\nautoload -U +X bashcompinit && bashcompinit\n${bash(options)}`;
     case 'fish':
-      return fish(options);
+      return fish(rows, options);
     case 'powershell':
       return powershell(options);
   }

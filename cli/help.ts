@@ -1,4 +1,4 @@
-import { type CommandRow, commandTable } from './command-table.ts';
+import { commandTable } from './command-table.ts';
 
 const examples = [
   'tinyml deploy model.onnx --calib data.npz',
@@ -22,7 +22,7 @@ function twoColumns(rows: readonly (readonly [string, string])[]): string {
 
 /** The text of `tinyml --help`; it loads no command. */
 export function rootHelp(version: string): string {
-  const rows = commandTable.map((row: CommandRow) => [row.name, row.summary] as const);
+  const rows = commandTable.map((row) => [row.name, row.summary] as const);
   return [
     `tinyml ${version}: from a trained network (ONNX, TFLite, TensorFlow.js) to a measured microcontroller`,
     '',

@@ -1,6 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { CommandSpec, OptionSpec } from './command.ts';
-import type { CommandRow } from './command-table.ts';
+import type { CommandRow, CommandSpec, OptionSpec } from './command.ts';
 import type { Context } from './context.ts';
 import { badUsage, missingOption, unknownOption } from './errors.ts';
 import { globalFlags } from './help.ts';

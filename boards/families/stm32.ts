@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Stm32Board } from '../board.ts';
 import { boardFields, chipFields, hexNumber, how, serialFields, tickHz, words } from '../fields.ts';
+import type { WithMemories } from '../memories.ts';
 
 const pinName = z.string().regex(/^P[A-I](1[0-5]|[0-9])$/, 'must be a pin such as PA9');
 const peripheral = z.enum(['usart1', 'usart2', 'usart3', 'uart4', 'uart5', 'usart6', 'lpuart1']);
@@ -113,6 +113,13 @@ export const stm32BoardSchema = z.strictObject({
 
 export type Stm32ChipFile = z.infer<typeof stm32ChipSchema>;
 export type Stm32BoardFile = z.infer<typeof stm32BoardSchema>;
+export type Stm32Chip = WithMemories<Stm32ChipFile>;
+
+/** A board with an STM32, real or emulated. */
+export interface Stm32Board extends Omit<Stm32BoardFile, 'chip'> {
+  readonly family: 'stm32';
+  readonly chip: Stm32Chip;
+}
 
 /** `PA9` as port 0, pin 9. */
 function pinOf(name: string): { port: number; pin: number } {

@@ -1,19 +1,19 @@
 import { isQuantized } from '../../converter/convert-model.ts';
 import { remediesFor } from '../../converter/quant/doctor/ladder.ts';
 import { defaultRecipe } from '../../converter/quant/recipe.ts';
-import { chooseBoard } from '../board-choice.ts';
+import { type Budget, climbLadder } from '../analyze/climb-ladder.ts';
+import { diagnoseModel } from '../analyze/diagnose-model.ts';
+import { analyzeNeedsFloat, labelsNeeded } from '../analyze/errors.ts';
+import { readLabelled } from '../analyze/labelled.ts';
+import { chooseBoard } from '../board/board-choice.ts';
 import { defineCommand } from '../command.ts';
-import { analyzeNeedsFloat, labelsNeeded } from '../errors.ts';
 import { writeFileAtomically } from '../files/output-file.ts';
+import { reportOf, writeModelFolder } from '../model/model-folder.ts';
+import { type InputShapes, openModel } from '../model/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
 import { calibOption, inputShapeOption, numberFrom, portOption } from '../options.ts';
 import { type AnalyzeReport, renderAnalyze, tradeOff } from '../report/analyze-table.ts';
 import { scatterSvg } from '../report/scatter-plot.ts';
-import { type Budget, climbLadder } from '../session/climb-ladder.ts';
-import { diagnoseModel } from '../session/diagnose-model.ts';
-import { readLabelled } from '../session/labelled.ts';
-import { reportOf, writeModelFolder } from '../session/model-folder.ts';
-import { type InputShapes, openModel } from '../session/open-model.ts';
-import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
 interface AnalyzeOptions extends RecipeOptions, Budget {
   readonly calib: string;

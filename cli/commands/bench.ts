@@ -1,9 +1,20 @@
 import { statSync } from 'node:fs';
 import type { Board } from '../../boards/load.ts';
 import type { Scheme } from '../../converter/convert-model.ts';
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
+import { withBoard } from '../board/board-link.ts';
+import { flashBoard } from '../board/flash-board.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
+import { buildFirmware, firmwareModelOf } from '../firmware/firmware.ts';
+import { type BenchSubject, connectBench, subjectOfConverted } from '../measure/bench-subject.ts';
+import { type FlashImage, firmwareOf, subjectOf } from '../measure/folder-bench.ts';
+import { measureBoard } from '../measure/measure-board.ts';
+import { modelCycles } from '../measure/model-cycles.ts';
+import { convertOpenModel } from '../model/convert.ts';
+import { readModelFolder } from '../model/model-folder.ts';
+import { type InputShapes, openModel } from '../model/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
 import {
   boardOption,
   calibOption,
@@ -16,17 +27,6 @@ import {
 } from '../options.ts';
 import { renderBench, renderProfile } from '../report/bench-table.ts';
 import { renderCycles } from '../report/cycles-table.ts';
-import { type BenchSubject, connectBench, subjectOfConverted } from '../session/bench-subject.ts';
-import { withBoard } from '../session/board-link.ts';
-import { convertOpenModel } from '../session/convert.ts';
-import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
-import { flashBoard } from '../session/flash-board.ts';
-import { type FlashImage, firmwareOf, subjectOf } from '../session/folder-bench.ts';
-import { measureBoard } from '../session/measure-board.ts';
-import { modelCycles } from '../session/model-cycles.ts';
-import { readModelFolder } from '../session/model-folder.ts';
-import { type InputShapes, openModel } from '../session/open-model.ts';
-import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
 interface BenchOptions extends RecipeOptions {
   readonly board: string;

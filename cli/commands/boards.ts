@@ -1,5 +1,6 @@
 import { type Board, coreHz, dataRam, listBoards } from '../../boards/load.ts';
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
+import { startVirtualBoard } from '../board/board-link.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { badBoardsAction, badUsage } from '../errors.ts';
@@ -7,7 +8,6 @@ import { countUpTo } from '../options.ts';
 import { writeLine } from '../output.ts';
 import { formatBytes } from '../report/format.ts';
 import { renderPairs, renderTable } from '../report/table.ts';
-import { startVirtualBoard } from '../session/board-link.ts';
 
 interface BoardsOptions {
   readonly pty?: boolean;

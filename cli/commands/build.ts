@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { type Board, dataRam } from '../../boards/load.ts';
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
-import { engineNotBuilt } from '../errors.ts';
 import { type FileContent, writeFolderAtomically } from '../files/output-file.ts';
+import { engineNotBuilt } from '../firmware/errors.ts';
+import { espIdfProject } from '../firmware/esp-idf.ts';
+import { buildFirmware } from '../firmware/firmware.ts';
+import { firmwareName, type ModelFolder, readModelFolder } from '../model/model-folder.ts';
 import { boardOption, weightsOption } from '../options.ts';
 import { renderSizes } from '../report/size-table.ts';
-import { espIdfProject } from '../session/esp-idf.ts';
-import { buildFirmware } from '../session/firmware.ts';
-import { firmwareName, type ModelFolder, readModelFolder } from '../session/model-folder.ts';
 
 interface BuildOptions {
   readonly board: string;

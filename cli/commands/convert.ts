@@ -3,23 +3,23 @@ import type { ConvertedModel, Engine, Scheme } from '../../converter/convert-mod
 import type { DumpAfter } from '../../converter/pipeline.ts';
 import { passes } from '../../converter/pipeline.ts';
 import type { Recipe } from '../../converter/quant/recipe.ts';
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { wrongChoice } from '../errors.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
+import { refuseTooBig } from '../firmware/board-fit.ts';
+import { convertOpenModel } from '../model/convert.ts';
+import { type ExportFormat, exportFormats, exportModel, extensionOf } from '../model/export-model.ts';
+import { type ModelReport, reportOf, writeModelFolder } from '../model/model-folder.ts';
+import { type InputShapes, type OpenModel, openModel } from '../model/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
 import { calibOption, defaultBoard, inputShapeOption, optimizeOption, quantizeOption } from '../options.ts';
 import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
 import { peakText } from '../report/kernel-table.ts';
 import { renderTable } from '../report/table.ts';
-import { refuseTooBig } from '../session/board-fit.ts';
-import { convertOpenModel } from '../session/convert.ts';
-import { type ExportFormat, exportFormats, exportModel, extensionOf } from '../session/export-model.ts';
-import { type ModelReport, reportOf, writeModelFolder } from '../session/model-folder.ts';
-import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
-import { removeCheckpoint } from '../session/prune.ts';
-import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
-import { type TrainFirstFlags, trainFirst, trainFirstOptions } from '../session/train-first.ts';
+import { removeCheckpoint } from '../train/prune.ts';
+import { type TrainFirstFlags, trainFirst, trainFirstOptions } from '../train/train-first.ts';
 
 interface ConvertOptions extends RecipeOptions, TrainFirstFlags {
   readonly output?: string;

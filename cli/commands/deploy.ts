@@ -1,7 +1,19 @@
 import type { ConvertedModel, Scheme } from '../../converter/convert-model.ts';
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
+import { type BoardLink, withBoard } from '../board/board-link.ts';
+import { flashBoard } from '../board/flash-board.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
+import { type Accuracy, measureAccuracy } from '../engine/accuracy.ts';
+import { refuseTooBig } from '../firmware/board-fit.ts';
+import { buildFirmware, firmwareModelOf } from '../firmware/firmware.ts';
+import { connectBench, subjectOfConverted } from '../measure/bench-subject.ts';
+import { measureBoard } from '../measure/measure-board.ts';
+import { verifyBoard } from '../measure/verify-board.ts';
+import { convertOpenModel } from '../model/convert.ts';
+import { reportOf, writeModelFolder } from '../model/model-folder.ts';
+import { type InputShapes, type OpenModel, openModel } from '../model/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
 import {
   boardOption,
   calibOption,
@@ -14,18 +26,6 @@ import {
   weightsOption,
 } from '../options.ts';
 import { type DeployReport, renderDeploy } from '../report/deploy-table.ts';
-import { type Accuracy, measureAccuracy } from '../session/accuracy.ts';
-import { connectBench, subjectOfConverted } from '../session/bench-subject.ts';
-import { refuseTooBig } from '../session/board-fit.ts';
-import { type BoardLink, withBoard } from '../session/board-link.ts';
-import { convertOpenModel } from '../session/convert.ts';
-import { buildFirmware, firmwareModelOf } from '../session/firmware.ts';
-import { flashBoard } from '../session/flash-board.ts';
-import { measureBoard } from '../session/measure-board.ts';
-import { reportOf, writeModelFolder } from '../session/model-folder.ts';
-import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
-import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
-import { verifyBoard } from '../session/verify-board.ts';
 
 interface DeployOptions extends RecipeOptions {
   readonly output?: string;

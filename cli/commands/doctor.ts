@@ -1,4 +1,4 @@
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { checkBootLogFile, checkPort } from '../doctor/boot-check.ts';

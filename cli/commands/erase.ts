@@ -1,11 +1,11 @@
 import { confirm } from '../ask.ts';
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
+import { eraseBoard, type FlashRange } from '../board/board-control.ts';
+import { withBoard } from '../board/board-link.ts';
 import { defineCommand } from '../command.ts';
 import { badUsage } from '../errors.ts';
 import { boardOption, parseAddress, parseBytes, portOption } from '../options.ts';
 import { formatCount } from '../report/format.ts';
-import { eraseBoard, type FlashRange } from '../session/board-control.ts';
-import { withBoard } from '../session/board-link.ts';
 
 interface EraseOptions {
   readonly board: string;

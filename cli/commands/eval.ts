@@ -2,7 +2,11 @@ import type { Scheme } from '../../converter/convert-model.ts';
 import { labelsFor, samplesFor } from '../../converter/data/samples.ts';
 import { score } from '../../converter/evaluate/metrics.ts';
 import { defineCommand } from '../command.ts';
+import { type EngineName, runEngine } from '../engine/engines.ts';
 import { readDataPath } from '../files/data-path.ts';
+import { boardRunner } from '../measure/board-runner.ts';
+import { type InputShapes, openModel } from '../model/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
 import {
   boardOption,
   calibOption,
@@ -12,10 +16,6 @@ import {
   runEngineOption,
 } from '../options.ts';
 import { formatCount, formatPercent } from '../report/format.ts';
-import { boardRunner } from '../session/board-runner.ts';
-import { type EngineName, runEngine } from '../session/engines.ts';
-import { type InputShapes, openModel } from '../session/open-model.ts';
-import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
 interface EvalOptions extends RecipeOptions {
   readonly data: string;

@@ -1,10 +1,10 @@
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
+import { flashOnly } from '../board/flash-board.ts';
 import { defineCommand } from '../command.ts';
+import { firmwareOf } from '../measure/folder-bench.ts';
+import { readModelFolder } from '../model/model-folder.ts';
 import { boardOption, methodOption, portOption } from '../options.ts';
 import { formatCount } from '../report/format.ts';
-import { flashOnly } from '../session/flash-board.ts';
-import { firmwareOf } from '../session/folder-bench.ts';
-import { readModelFolder } from '../session/model-folder.ts';
 
 interface FlashOptions {
   readonly board: string;

@@ -1,8 +1,14 @@
 import { listBoards } from '../../boards/load.ts';
 import type { Scheme } from '../../converter/convert-model.ts';
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
+import { shortageOn } from '../firmware/board-fit.ts';
+import { generateForBoard } from '../firmware/firmware.ts';
+import { convertOpenModel } from '../model/convert.ts';
+import { type GraphSummary, summarize } from '../model/graph-summary.ts';
+import { type InputShapes, type OpenModel, openModel } from '../model/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
 import {
   boardOption,
   calibOption,
@@ -14,12 +20,6 @@ import {
 import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
 import { type KernelReport, renderKernels } from '../report/kernel-table.ts';
 import { renderPairs, renderTable } from '../report/table.ts';
-import { shortageOn } from '../session/board-fit.ts';
-import { convertOpenModel } from '../session/convert.ts';
-import { generateForBoard } from '../session/firmware.ts';
-import { type GraphSummary, summarize } from '../session/graph-summary.ts';
-import { type InputShapes, type OpenModel, openModel } from '../session/open-model.ts';
-import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
 interface InspectOptions extends RecipeOptions {
   readonly kernels?: boolean;

@@ -1,3 +1,5 @@
+import { requirePort } from '../board/board-port.ts';
+import { openPort } from '../board/open-port.ts';
 import { defineCommand } from '../command.ts';
 import { MonitorDecoder } from '../monitor/decoder.ts';
 import { makePrinter, type Printer } from '../monitor/printer.ts';
@@ -5,8 +7,6 @@ import { runMonitor } from '../monitor/run-monitor.ts';
 import { openSymbols } from '../monitor/symbols.ts';
 import { baudOption, countUpTo, knownBoardOption, portOption } from '../options.ts';
 import { makeStyle, wantsColor } from '../report/style.ts';
-import { requirePort } from '../session/board-port.ts';
-import { openPort } from '../session/open-port.ts';
 
 interface MonitorOptions {
   readonly board?: string;

@@ -1,7 +1,7 @@
+import { type BareDevice, type PortReport, reportBareDevices, reportPorts } from '../board/port-report.ts';
 import { defineCommand } from '../command.ts';
 import { printable } from '../report/error-report.ts';
 import { renderTable } from '../report/table.ts';
-import { type BareDevice, type PortReport, reportBareDevices, reportPorts } from '../session/port-report.ts';
 
 function useOf({ holders, access }: PortReport): string {
   if (holders.length > 0)

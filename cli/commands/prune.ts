@@ -5,20 +5,20 @@ import type { SparsifiedModel } from '../../converter/prune/sparsify-model.ts';
 import { defineCommand } from '../command.ts';
 import { missingOption } from '../errors.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
+import { type InputShapes, openModel } from '../model/open-model.ts';
 import { boardOption, inputShapeOption } from '../options.ts';
 import { packageVersion } from '../package-info.ts';
 import { formatBytes, formatCount, formatLayer } from '../report/format.ts';
 import { formatScore } from '../report/score.ts';
 import { renderTable } from '../report/table.ts';
-import { type InputShapes, openModel } from '../session/open-model.ts';
-import { pruneOpenModel, removeCheckpoint, sparsifyOpenModel } from '../session/prune.ts';
+import { pruneOpenModel, removeCheckpoint, sparsifyOpenModel } from '../train/prune.ts';
 import {
   type PruneFlags,
   parseSparsity,
   parseTarget,
   pruneOptions,
   pruneSettings,
-} from '../session/prune-options.ts';
+} from '../train/prune-options.ts';
 
 interface PruneOptions extends PruneFlags {
   readonly data: string;

@@ -1,8 +1,8 @@
+import { resetBoard } from '../board/board-control.ts';
+import { requirePort } from '../board/board-port.ts';
+import { openPort } from '../board/open-port.ts';
 import { defineCommand } from '../command.ts';
 import { baudOption, knownBoardOption, portOption } from '../options.ts';
-import { resetBoard } from '../session/board-control.ts';
-import { requirePort } from '../session/board-port.ts';
-import { openPort } from '../session/open-port.ts';
 
 interface ResetOptions {
   readonly board?: string;

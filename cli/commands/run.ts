@@ -4,8 +4,12 @@ import { writeNpz } from '../../converter/data/npz.ts';
 import { samplesFor } from '../../converter/data/samples.ts';
 import { bytesOf } from '../../converter/ir/tensor.ts';
 import { defineCommand } from '../command.ts';
+import { type EngineName, type EngineOutput, runEngine } from '../engine/engines.ts';
 import { readDataPath } from '../files/data-path.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
+import { boardRunner } from '../measure/board-runner.ts';
+import { type InputShapes, openModel } from '../model/open-model.ts';
+import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
 import {
   boardOption,
   calibOption,
@@ -15,10 +19,6 @@ import {
   runEngineOption,
 } from '../options.ts';
 import { formatShape } from '../report/format.ts';
-import { boardRunner } from '../session/board-runner.ts';
-import { type EngineName, type EngineOutput, runEngine } from '../session/engines.ts';
-import { type InputShapes, openModel } from '../session/open-model.ts';
-import { type RecipeOptions, recipeOf, recipeOptions } from '../session/recipe.ts';
 
 interface RunOptions extends RecipeOptions {
   readonly input: string;

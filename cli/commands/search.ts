@@ -6,9 +6,9 @@ import { type SamplerName, samplerNames } from '../../converter/search/suggest.t
 import { defineCommand } from '../command.ts';
 import { badValue } from '../errors.ts';
 import { boardOption, calibOption, countUpTo, inputShapeOption, portOption } from '../options.ts';
-import { renderSearch } from '../report/search-table.ts';
 import type { KnobLimit } from '../search/knobs.ts';
 import { performSearch, type SearchOptions } from '../search/perform-search.ts';
+import { renderSearch } from '../search/search-table.ts';
 
 interface Options extends Omit<SearchOptions, 'only' | 'budget' | 'study' | 'plot' | 'port'> {
   readonly budget?: SearchOptions['budget'];

@@ -1,13 +1,13 @@
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
+import { withBoard } from '../board/board-link.ts';
+import { flashBoard } from '../board/flash-board.ts';
 import { defineCommand } from '../command.ts';
+import { connectBench } from '../measure/bench-subject.ts';
+import { firmwareOf, subjectOf } from '../measure/folder-bench.ts';
+import { verifyBoard } from '../measure/verify-board.ts';
+import { readModelFolder } from '../model/model-folder.ts';
 import { boardOption, countUpTo, portOption } from '../options.ts';
 import { renderVerdict } from '../report/verdict.ts';
-import { connectBench } from '../session/bench-subject.ts';
-import { withBoard } from '../session/board-link.ts';
-import { flashBoard } from '../session/flash-board.ts';
-import { firmwareOf, subjectOf } from '../session/folder-bench.ts';
-import { readModelFolder } from '../session/model-folder.ts';
-import { verifyBoard } from '../session/verify-board.ts';
 
 interface VerifyOptions {
   readonly board: string;

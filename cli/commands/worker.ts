@@ -1,4 +1,4 @@
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
 import { defineCommand } from '../command.ts';
 import { badUsage, missingOption } from '../errors.ts';
 import { boardOption, countUpTo, portOption } from '../options.ts';

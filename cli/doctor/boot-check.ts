@@ -1,9 +1,9 @@
 import { TinymlError } from '../../common/tinyml-error.ts';
 import { explainBootLog } from '../../device/console/esp-boot-log.ts';
+import { resetBoard } from '../board/board-control.ts';
+import { openPort } from '../board/open-port.ts';
 import type { Context } from '../context.ts';
 import { readInputFile } from '../files/input-file.ts';
-import { resetBoard } from '../session/board-control.ts';
-import { openPort } from '../session/open-port.ts';
 import { type Check, fine, trouble } from './check.ts';
 
 const logLimit = 67_108_864;

@@ -3,8 +3,8 @@ import { runningPrograms } from '../../device/host/port-users.ts';
 import { type SystemTree, systemTree } from '../../device/host/read-system.ts';
 import { listTtyDevices } from '../../device/host/tty-devices.ts';
 import { listUsbDevices, type UsbDevice } from '../../device/host/usb-devices.ts';
-import { type PortReport, reportPorts } from '../session/port-report.ts';
-import { showsIds, systemRoot } from '../session/usb-boards.ts';
+import { type PortReport, reportPorts } from '../board/port-report.ts';
+import { showsIds, systemRoot } from '../board/usb-boards.ts';
 import { type Check, fine, trouble } from './check.ts';
 
 const listed = (items: readonly string[]) => items.join(', ');

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { listBoards } from '../../boards/load.ts';
 import { systemTree } from '../../device/host/read-system.ts';
+import { systemRoot } from '../board/usb-boards.ts';
 import type { Context } from '../context.ts';
 import { writeFileAtomically } from '../files/output-file.ts';
-import { systemRoot } from '../session/usb-boards.ts';
 import { findTool } from '../tools/find-tool.ts';
 import { runTool, runToolOrFail } from '../tools/run-tool.ts';
 import { type Check, fine, trouble } from './check.ts';

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { CsvOptions } from '../../converter/data/csv.ts';
 import { type Dataset, readDataset, readSampleFiles, type SampleFile } from '../../converter/data/dataset.ts';
-import { tooManyFiles, wrongKind } from '../errors.ts';
+import { tooManyFiles, wrongKind } from './errors.ts';
 import { type FileKind, identify } from './identify.ts';
 import { readInputFile } from './input-file.ts';
 

@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { TinymlError } from '../../common/tinyml-error.ts';
-import { externalPathRefused } from '../errors.ts';
+import { externalPathRefused } from './errors.ts';
 import { readInputFile } from './input-file.ts';
 
 const externalLimit = 268_435_456;

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
-import { fileMissing, fileTooBig, fileUnreadable, notAFile } from '../errors.ts';
+import { fileMissing, fileTooBig, fileUnreadable, notAFile } from './errors.ts';
 
 export interface InputFileOptions {
   /** What is expected, for messages: "an ONNX or TFLite model". */

@@ -1,5 +1,5 @@
 import { basename, extname } from 'node:path';
-import { wrongKind } from '../errors.ts';
+import { wrongKind } from './errors.ts';
 import { type FileKind, identify } from './identify.ts';
 import { readInputFile } from './input-file.ts';
 

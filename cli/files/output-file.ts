@@ -15,8 +15,8 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { TinymlError } from '../../common/tinyml-error.ts';
-import { outputFailed, outputIsInput, outputNotPlain } from '../errors.ts';
 import type { Lifetime } from '../lifetime.ts';
+import { outputFailed, outputIsInput, outputNotPlain } from './errors.ts';
 import { describeStats } from './input-file.ts';
 import { abandonedBeside, removeQuietly, temporaryBeside } from './temporary.ts';
 

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { outputFailed } from '../errors.ts';
+import { outputFailed } from '../files/errors.ts';
 import { writeLine } from '../output.ts';
 import { printable } from '../report/error-report.ts';
 import type { Style } from '../report/style.ts';

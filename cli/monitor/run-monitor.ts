@@ -1,7 +1,7 @@
 import type { Board } from '../../boards/load.ts';
 import type { Transport } from '../../device/transport/transport.ts';
+import { resetBoard } from '../board/board-control.ts';
 import type { Context } from '../context.ts';
-import { resetBoard } from '../session/board-control.ts';
 import type { MonitorDecoder } from './decoder.ts';
 import { type KeyAction, Keys, keyHelp } from './keys.ts';
 import type { Printer } from './printer.ts';

@@ -1,14 +1,15 @@
 import { BenchClient } from '../../device/bench/bench-client.ts';
 import { type FirmataOptions, startFirmata } from '../../device/firmata/firmata-stream.ts';
 import type { SampleStream } from '../../device/sensor/sample-stream.ts';
-import { chooseBoard } from '../board-choice.ts';
+import { chooseBoard } from '../board/board-choice.ts';
+import { withBoard } from '../board/board-link.ts';
+import { requirePort } from '../board/board-port.ts';
+import { flashBoard } from '../board/flash-board.ts';
+import { openPort } from '../board/open-port.ts';
 import type { Context } from '../context.ts';
-import { badUsage, recorderMissing } from '../errors.ts';
-import { withBoard } from '../session/board-link.ts';
-import { requirePort } from '../session/board-port.ts';
-import { buildRecorder } from '../session/firmware.ts';
-import { flashBoard } from '../session/flash-board.ts';
-import { openPort } from '../session/open-port.ts';
+import { badUsage } from '../errors.ts';
+import { buildRecorder } from '../firmware/firmware.ts';
+import { recorderMissing } from './errors.ts';
 import type { Source } from './source.ts';
 
 export interface StreamOptions {

@@ -12,7 +12,7 @@ import type { Context } from '../context.ts';
 import { badUsage, badValue } from '../errors.ts';
 import { readDataPath } from '../files/data-path.ts';
 import { writeFileAtomically } from '../files/output-file.ts';
-import { openModel } from '../session/open-model.ts';
+import { openModel } from '../model/open-model.ts';
 
 export interface TargetOptions {
   readonly label?: string;

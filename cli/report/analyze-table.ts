@@ -1,5 +1,5 @@
 import type { LayerDiagnosis } from '../../converter/quant/doctor/diagnose.ts';
-import type { Attempt, Budget } from '../session/climb-ladder.ts';
+import type { Attempt, Budget } from '../analyze/climb-ladder.ts';
 import { formatBytes, formatCount, formatLayer } from './format.ts';
 import { frontOf, type Scatter, scatterText } from './scatter-plot.ts';
 import { renderTable } from './table.ts';

@@ -1,4 +1,4 @@
-import type { BenchReport } from '../session/measure-board.ts';
+import type { BenchReport } from '../measure/measure-board.ts';
 import { formatBytes, formatCount, formatLayer, formatMicroseconds } from './format.ts';
 import { renderPairs, renderTable } from './table.ts';
 

@@ -1,4 +1,4 @@
-import type { ModelledCycles } from '../session/model-cycles.ts';
+import type { ModelledCycles } from '../measure/model-cycles.ts';
 import { formatCount, formatLayer } from './format.ts';
 import { renderPairs, renderTable } from './table.ts';
 

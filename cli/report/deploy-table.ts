@@ -1,8 +1,8 @@
 import { type Board, dataRam } from '../../boards/load.ts';
-import type { Accuracy } from '../session/accuracy.ts';
-import type { BenchReport } from '../session/measure-board.ts';
-import type { ModelReport } from '../session/model-folder.ts';
-import type { VerifyReport } from '../session/verify-board.ts';
+import type { Accuracy } from '../engine/accuracy.ts';
+import type { BenchReport } from '../measure/measure-board.ts';
+import type { VerifyReport } from '../measure/verify-board.ts';
+import type { ModelReport } from '../model/model-folder.ts';
 import { benchPairs, renderProfile } from './bench-table.ts';
 import { formatBytes, formatCount, formatPercent } from './format.ts';
 import type { Style } from './style.ts';

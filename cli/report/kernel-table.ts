@@ -1,5 +1,5 @@
-import type { AotLayer } from '../../converter/codegen/aot.ts';
 import type { ArenaPeak } from '../../converter/codegen/plan-model-memory.ts';
+import type { AotLayer } from '../../converter/codegen/planned-model.ts';
 import { formatCount, formatLayer } from './format.ts';
 import { renderTable } from './table.ts';
 

@@ -1,4 +1,4 @@
-import type { Mismatch, VerifyReport } from '../session/verify-board.ts';
+import type { Mismatch, VerifyReport } from '../measure/verify-board.ts';
 import type { Style } from './style.ts';
 
 /** The first place where a board differs, in words. */

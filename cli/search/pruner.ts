@@ -4,7 +4,7 @@ import { optimize } from '../../converter/pipeline.ts';
 import { pruneModel } from '../../converter/prune/prune-model.ts';
 import type { TrainingInput } from '../../converter/train/training-session.ts';
 import type { Context } from '../context.ts';
-import type { OpenModel } from '../session/open-model.ts';
+import type { OpenModel } from '../model/open-model.ts';
 import type { TrialPruning } from './knobs.ts';
 import type { LabelledSamples } from './labelled-samples.ts';
 

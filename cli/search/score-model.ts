@@ -1,9 +1,9 @@
 import type { ConvertedModel } from '../../converter/convert-model.ts';
 import { type Score, score } from '../../converter/evaluate/metrics.ts';
 import type { Context } from '../context.ts';
-import { runConverted, runReference } from '../session/engines.ts';
-import { compileForHost, hasHostCompiler, runOnHost } from '../session/host-model.ts';
-import type { OpenModel } from '../session/open-model.ts';
+import { runConverted, runReference } from '../engine/engines.ts';
+import { compileForHost, hasHostCompiler, runOnHost } from '../engine/host-model.ts';
+import type { OpenModel } from '../model/open-model.ts';
 import type { LabelledPart } from './labelled-samples.ts';
 
 /** Scores a converted model on samples; its C is compiled once, at the first call. */

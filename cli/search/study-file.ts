@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Space } from '../../converter/search/space.ts';
 import { lockPort } from '../../device/transport/port-lock.ts';
-import { outputFailed } from '../errors.ts';
+import { outputFailed } from '../files/errors.ts';
 import { readInputFile } from '../files/input-file.ts';
 import type { Lifetime } from '../lifetime.ts';
 import { studyBusy, studyDamaged, studyMismatch } from './errors.ts';

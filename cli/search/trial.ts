@@ -1,7 +1,7 @@
 import type { Goal, Measures } from '../../converter/search/measures.ts';
 import type { RungMeasure } from '../../converter/search/rung.ts';
 import type { Assignment } from '../../converter/search/space.ts';
-import type { InputShapes } from '../session/open-model.ts';
+import type { InputShapes } from '../model/open-model.ts';
 
 /** What all trials of a study share, as a worker has to know it. */
 export interface Workload {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { toolFailed, toolMissing, toolTimeout } from '../errors.ts';
 import type { Lifetime } from '../lifetime.ts';
+import { toolFailed, toolMissing, toolTimeout } from './errors.ts';
 
 /** Most bytes kept of what a tool prints, unless more are asked for; the rest is dropped while the tool goes on. */
 const usualOutputLimit = 4_194_304;

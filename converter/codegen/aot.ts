@@ -4,9 +4,10 @@ import { atNode } from '../ops/at-node.ts';
 import { callOf } from '../ops/call-of.ts';
 import { opOf } from '../ops/index.ts';
 import type { KernelCall } from '../ops/integer/kernel-call.ts';
+import type { AotOptions } from './aot-options.ts';
 import { buildFiles } from './build-files.ts';
 import { identifier } from './c-text.ts';
-import { type Choices, chooseKernels, type KernelOptions, memoryNeeds } from './choose-kernels.ts';
+import { type Choices, chooseKernels, memoryNeeds } from './choose-kernels.ts';
 import { cannotGenerate, kernelTextMissing, outputNotComputed } from './errors.ts';
 import { portableKernels } from './kernels/portable.ts';
 import { modelHeader } from './model-header.ts';
@@ -14,31 +15,6 @@ import { modelSource } from './model-source.ts';
 import { LayerPlanner } from './plan-layers.ts';
 import { type ArenaPeak, keepsInputs, planModelMemory, totalBytes } from './plan-model-memory.ts';
 import type { AotLayer, PlannedModel } from './planned-model.ts';
-
-export type { AotLayer } from './planned-model.ts';
-
-/** A memory of the board; the first is where a program's data are anyway, others need a section. */
-export interface AotRegion {
-  readonly bytes: number;
-  /** Section of the linker script that is put there. */
-  readonly section?: string;
-}
-
-export interface AotOptions extends KernelOptions {
-  /** Stem of the files and prefix of the names; `model` when absent. */
-  readonly name?: string;
-  readonly toolVersion: string;
-  /** The command line, for the banner. */
-  readonly command: string;
-  /** SHA-256 of model.tflite in hexadecimal. */
-  readonly modelHash: string;
-  /** `speed` specialises every kernel for its layer; `size` compiles each kernel once. */
-  readonly optimize: 'speed' | 'size';
-  /** The board's memories for data, the preferred one first; one of any size when absent. */
-  readonly regions?: readonly AotRegion[];
-  /** Texts of the kernel library's headers by file name. */
-  readonly kernels: ReadonlyMap<string, string>;
-}
 
 export interface AotModel {
   readonly files: ReadonlyMap<string, string>;

@@ -2,7 +2,7 @@ import { tensorOf } from '../ir/graph.ts';
 import { byteCount, elementCount } from '../ir/tensor.ts';
 import type { Port, Quantization, TensorType } from '../ir/types.ts';
 import { clampInt8, storedValue } from '../ops/integer/quantized.ts';
-import type { AotOptions } from './aot.ts';
+import type { AotOptions } from './aot-options.ts';
 import { banner } from './banner.ts';
 import { commentText, floatLiteral } from './c-text.ts';
 import type { PlannedModel } from './planned-model.ts';

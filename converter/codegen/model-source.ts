@@ -1,7 +1,7 @@
 import { tensorOf } from '../ir/graph.ts';
 import { byteCount } from '../ir/tensor.ts';
 import type { Port } from '../ir/types.ts';
-import type { AotOptions } from './aot.ts';
+import type { AotOptions } from './aot-options.ts';
 import { banner } from './banner.ts';
 import { commentText, structInitialiser } from './c-text.ts';
 import { type ArenaPlace, totalBytes } from './plan-model-memory.ts';

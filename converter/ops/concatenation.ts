@@ -1,11 +1,10 @@
+import type { ConcatenationAttributes } from './attributes.ts';
 import { defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
 import { concatenationMovement } from './integer/movement.ts';
 import { readActivation } from './tflite/activation.ts';
 import { canonicalAxis } from './tflite/form.ts';
 import { requireSharedScale } from './tflite/shared-scale.ts';
-
-export type ConcatenationAttributes = { readonly axis: number };
 
 /** Most inputs one concatenation may have; more is a damaged file. */
 const mostInputs = 4096;

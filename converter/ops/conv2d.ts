@@ -1,18 +1,12 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { type Activation, activationKind, defineOp } from './define-op.ts';
+import type { Conv2dAttributes } from './attributes.ts';
+import { activationKind, defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
 import { conv2dCalls, integerConv2d } from './integer/convolution.ts';
 import { activationCode, readActivation } from './tflite/activation.ts';
 import { packedVersion, readWeights } from './tflite/weights.ts';
 import { padInput, readImage, readPads, readSteps } from './tflite/window.ts';
 import { applyActivation, convolveStrided, padsKind, pairKind, tfPads, windowShape } from './window.ts';
-
-export type Conv2dAttributes = {
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  readonly pads: readonly number[];
-  readonly activation: Activation;
-};
 
 /** Inputs: x [N,H,W,Ci], weights [Co,Kh,Kw,Ci], bias [Co]. Result [N,Ho,Wo,Co]. */
 export const conv2d = defineOp<Conv2dAttributes>({

@@ -1,6 +1,6 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { elementCount } from '../ir/tensor.ts';
-import type { Conv2dAttributes } from './conv2d.ts';
+import type { Conv2dAttributes } from './attributes.ts';
 import { activationKind, defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
 import { depthwiseConv2dCalls, integerDepthwiseConv2d } from './integer/convolution.ts';

@@ -1,12 +1,11 @@
 import { elementCount } from '../ir/tensor.ts';
-import { type Activation, activationKind, defineOp } from './define-op.ts';
+import type { FullyConnectedAttributes } from './attributes.ts';
+import { activationKind, defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
 import { fullyConnectedCalls, integerFullyConnected } from './integer/fully-connected.ts';
 import { activationCode, readActivation } from './tflite/activation.ts';
 import { packedVersion, readWeights } from './tflite/weights.ts';
 import { applyActivation } from './window.ts';
-
-export type FullyConnectedAttributes = { readonly activation: Activation };
 
 /** Inputs: x [...,K], weights [O,K], bias [O]. Result [...,O]. */
 export const fullyConnected = defineOp<FullyConnectedAttributes>({

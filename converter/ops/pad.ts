@@ -1,11 +1,9 @@
+import type { PadAttributes } from './attributes.ts';
 import { defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
 import { padMovement } from './integer/movement.ts';
 import type { TfliteNode, TfliteRead } from './tflite/form.ts';
 import { padOperator, padVersions } from './tflite/pad.ts';
-
-/** `pads` is before and after for each axis in turn; `value` is real, not a stored integer. */
-export type PadAttributes = { readonly pads: readonly number[]; readonly value: number };
 
 /** The real number that PADV2's one stored element stands for; 0 for PAD, which has none. */
 function readFill(call: TfliteRead): number {

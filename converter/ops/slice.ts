@@ -1,15 +1,9 @@
+import type { SliceAttributes } from './attributes.ts';
 import { defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
 import { sliceMovement } from './integer/movement.ts';
 import { int32Constant } from './tflite/form.ts';
 import { readSlice, readStridedSlice } from './tflite/slice.ts';
-
-/** Along each axis `size` elements from `begin`, every `strides`-th one. */
-export type SliceAttributes = {
-  readonly begin: readonly number[];
-  readonly size: readonly number[];
-  readonly strides: readonly number[];
-};
 
 export const slice = defineOp<SliceAttributes>({
   name: 'slice',

@@ -1,8 +1,7 @@
+import type { SoftmaxAttributes } from './attributes.ts';
 import { defineOp } from './define-op.ts';
 import { integerSoftmax, softmaxCalls } from './integer/softmax.ts';
 import { tfliteUnary } from './tflite/form.ts';
-
-export type SoftmaxAttributes = { readonly beta: number };
 
 /** exp(beta * x) normalised over the last axis. */
 export const softmax = defineOp<SoftmaxAttributes>({

@@ -1,9 +1,8 @@
+import type { TransposeAttributes } from './attributes.ts';
 import { defineOp } from './define-op.ts';
 import { shapesDoNotFit } from './errors.ts';
 import { transposeMovement } from './integer/movement.ts';
 import { canonicalAxis, int32Constant } from './tflite/form.ts';
-
-export type TransposeAttributes = { readonly perm: readonly number[] };
 
 /** Result axis i is input axis perm[i]. */
 export const transpose = defineOp<TransposeAttributes>({

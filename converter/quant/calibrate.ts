@@ -1,9 +1,10 @@
 import { evaluateFloat, type FloatBatch } from '../evaluate/float.ts';
 import { turn } from '../evaluate/turn.ts';
 import type { Graph } from '../ir/types.ts';
-import { type CalibrationMethod, chooseRange, type Range } from './choose-range.ts';
+import { type CalibrationMethod, chooseRange } from './choose-range.ts';
 import { activationNotFinite } from './errors.ts';
 import { addToHistogram, type Histogram } from './histogram.ts';
+import type { Range } from './range.ts';
 
 /** Ranges of every computed value of a float graph, by value name. */
 export type Ranges = ReadonlyMap<string, Range>;

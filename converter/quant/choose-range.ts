@@ -1,11 +1,6 @@
 import { divergenceRange } from './divergence-range.ts';
 import { type Histogram, histogramBins } from './histogram.ts';
-
-/** The real interval that a quantized tensor shall cover. */
-export interface Range {
-  readonly min: number;
-  readonly max: number;
-}
+import type { Range } from './range.ts';
 
 /**
  * How a range is taken from observed values. `minmax`: all of them; `percentile`: all but the outermost 0.001 %

@@ -1,5 +1,5 @@
-import type { Range } from './choose-range.ts';
 import { type Histogram, histogramBins } from './histogram.ts';
+import type { Range } from './range.ts';
 
 /** Levels of 8-bit storage over which the bins of a candidate are merged. */
 const levels = 255;

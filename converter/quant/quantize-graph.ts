@@ -5,9 +5,9 @@ import type { Graph, Node, Quantization, Value } from '../ir/types.ts';
 import type { QuantizationRule, WeightRule } from '../ops/define-op.ts';
 import { opOf } from '../ops/index.ts';
 import type { Ranges } from './calibrate.ts';
-import type { Range } from './choose-range.ts';
 import { cannotQuantize, weightsNotConstant } from './errors.ts';
 import type { Precision, Precisions } from './precision.ts';
+import type { Range } from './range.ts';
 import {
   activationQuantization,
   quantizeActivations,

@@ -1,7 +1,7 @@
 import { elementCount } from '../ir/tensor.ts';
 import type { Quantization, Shape, TensorData, TensorType, Value } from '../ir/types.ts';
 import { clamp, roundHalfAway } from '../ops/fixed-point.ts';
-import type { Range } from './choose-range.ts';
+import type { Range } from './range.ts';
 
 /** Largest magnitude of a stored weight: TFLite's narrow range, so that -128 never occurs. */
 const weightLimit = 127;

@@ -1,5 +1,5 @@
 import type { Graph } from '../ir/types.ts';
-import type { Range } from '../quant/choose-range.ts';
+import type { Range } from '../quant/range.ts';
 import { lossGraph } from './objective.ts';
 import { type TrainingInput, TrainingSession, type TrainingSettings } from './training-session.ts';
 import { type StorageForm, simulateStorage } from './tune-quantized.ts';

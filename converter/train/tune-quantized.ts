@@ -1,7 +1,7 @@
 import type { Graph } from '../ir/types.ts';
 import type { FloatTensor, Tf } from '../ops/define-op.ts';
 import { opOf } from '../ops/index.ts';
-import type { Range } from '../quant/choose-range.ts';
+import type { Range } from '../quant/range.ts';
 import type { ForwardOptions } from './forward.ts';
 import { roundActivation, roundWeights } from './simulated-rounding.ts';
 

@@ -1,30 +1,5 @@
+import type { Memories, MemoryRegion } from './common-facts.ts';
 import type { Stm32Facts } from './stm32/stm32-facts.ts';
-
-/** A pin such as `PA9`. */
-export interface Pin {
-  /** 0 for port A. */
-  readonly port: number;
-  readonly pin: number;
-}
-
-export interface MemoryRegion {
-  readonly origin: number;
-  readonly bytes: number;
-}
-
-export interface NamedRegion extends MemoryRegion {
-  /** Lower-case letters, digits and hyphens. */
-  readonly name: string;
-}
-
-export interface Memories {
-  readonly id: string;
-  readonly flash: MemoryRegion;
-  /** Data, stack, and as much of the model's arena as there is room for. */
-  readonly ram: MemoryRegion;
-  /** Where the rest of the arena goes. */
-  readonly arenaRam: readonly NamedRegion[];
-}
 
 /** QEMU's `virt` machine with a 32-bit core. */
 export interface Rv32VirtFacts extends Memories {

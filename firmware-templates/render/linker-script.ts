@@ -1,4 +1,5 @@
-import type { BoardFacts, MemoryRegion, NamedRegion } from './facts.ts';
+import type { MemoryRegion, NamedRegion } from './common-facts.ts';
+import type { BoardFacts } from './facts.ts';
 
 export const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
 export const region = (name: string, mode: string, { origin, bytes }: MemoryRegion) =>

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadBoard } from '../../boards/load.ts';
+import { flashOnly } from '../../cli/board/flash-board.ts';
 import type { Context } from '../../cli/context.ts';
 import { startLifetime } from '../../cli/lifetime.ts';
-import { flashOnly } from '../../cli/session/flash-board.ts';
 import { imageOf } from '../device/simulated-stm32.ts';
 import { FakeMachine } from '../support/fake-machine.ts';
 

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { SearchReport } from '../../cli/report/search-report.ts';
+import type { SearchReport } from '../../cli/search/search-report.ts';
 import { stackTrace, tinyml } from '../support/cli.ts';
 
 const example = join(import.meta.dirname, '..', '..', 'examples', 'motor-fault');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type AotModel, type AotOptions, generateAot } from '../../converter/codegen/aot.ts';
+import { type AotModel, generateAot } from '../../converter/codegen/aot.ts';
+import type { AotOptions } from '../../converter/codegen/aot-options.ts';
 import { prepareInteger } from '../../converter/evaluate/integer.ts';
 import { bytesOf, elementCount } from '../../converter/ir/tensor.ts';
 import type { Attributes, Graph, Node, Quantization, TensorData, Value } from '../../converter/ir/types.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { listBoards, type Stm32Board } from '../../boards/load.ts';
-import { stm32TargetOf } from '../../cli/session/stm32-target.ts';
+import { stm32TargetOf } from '../../cli/board/stm32-target.ts';
 import { eraseStm32 } from '../../device/stm32-bootloader/erase-stm32.ts';
 import { flashStm32 } from '../../device/stm32-bootloader/flash-stm32.ts';
 import type { Stm32Target } from '../../device/stm32-bootloader/image-plan.ts';

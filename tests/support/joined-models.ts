@@ -1,4 +1,5 @@
-import { type AotModel, type AotOptions, generateAot } from '../../converter/codegen/aot.ts';
+import { type AotModel, generateAot } from '../../converter/codegen/aot.ts';
+import type { AotOptions } from '../../converter/codegen/aot-options.ts';
 import type { Graph } from '../../converter/ir/types.ts';
 import { kernelTexts, provenance } from './model-options.ts';
 

@@ -1,4 +1,4 @@
-import type { Conv2dAttributes } from '../conv2d.ts';
+import type { Conv2dAttributes } from '../attributes.ts';
 import type { IntegerKernel, OpCall } from '../define-op.ts';
 import { accumulation, accumulationCall, finisher, packedCall, scalePerChannel } from './accumulation.ts';
 import type { KernelCall, KernelParams } from './kernel-call.ts';

@@ -1,7 +1,7 @@
 import { elementCount } from '../../ir/tensor.ts';
+import type { FullyConnectedAttributes } from '../attributes.ts';
 import type { IntegerKernel, OpCall } from '../define-op.ts';
 import { multiplyWideExactly } from '../fixed-point.ts';
-import type { FullyConnectedAttributes } from '../fully-connected.ts';
 import {
   type Accumulation,
   accumulation,

@@ -1,11 +1,13 @@
 import { elementBytes, elementCount, stridesOf } from '../../ir/tensor.ts';
 import type { Shape, TensorData, TensorType } from '../../ir/types.ts';
-import type { ConcatenationAttributes } from '../concatenation.ts';
+import type {
+  ConcatenationAttributes,
+  PadAttributes,
+  SliceAttributes,
+  TransposeAttributes,
+} from '../attributes.ts';
 import type { IntegerKernel, OpCall } from '../define-op.ts';
 import { quantizationNotSupported } from '../errors.ts';
-import type { PadAttributes } from '../pad.ts';
-import type { SliceAttributes } from '../slice.ts';
-import type { TransposeAttributes } from '../transpose.ts';
 import type { KernelCall } from './kernel-call.ts';
 import {
   clampInt8,

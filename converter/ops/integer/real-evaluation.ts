@@ -1,5 +1,5 @@
 import { elementCount } from '../../ir/tensor.ts';
-import type { Conv2dAttributes } from '../conv2d.ts';
+import type { Conv2dAttributes } from '../attributes.ts';
 import type { Activation, IntegerKernel, OpCall } from '../define-op.ts';
 import type { PoolAttributes } from '../pool.ts';
 import { realLimits } from './real-calls.ts';

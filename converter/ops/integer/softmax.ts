@@ -1,8 +1,8 @@
 import { elementCount } from '../../ir/tensor.ts';
+import type { SoftmaxAttributes } from '../attributes.ts';
 import type { IntegerKernel, OpCall } from '../define-op.ts';
 import { quantizationNotSupported } from '../errors.ts';
 import { roundHalfAway } from '../fixed-point.ts';
-import type { SoftmaxAttributes } from '../softmax.ts';
 import type { KernelCall } from './kernel-call.ts';
 import { clampInt8, int8Quantization, isWide } from './quantized.ts';
 import { isReal } from './real-calls.ts';

@@ -1,4 +1,4 @@
-import type { SliceAttributes } from '../slice.ts';
+import type { SliceAttributes } from '../attributes.ts';
 import type { TfliteNode, TfliteRead } from './form.ts';
 
 export function readSlice(call: TfliteRead): TfliteNode<SliceAttributes> {

@@ -1,4 +1,4 @@
-import type { Pin } from '../facts.ts';
+import type { Pin } from '../common-facts.ts';
 import { l4PortGSupply } from './clock-l4.ts';
 import type { Enable, LineFacts } from './lines.ts';
 import { field, type Register, type Step, setBits, write } from './step.ts';

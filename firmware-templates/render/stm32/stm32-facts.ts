@@ -1,4 +1,4 @@
-import type { Memories, Pin } from '../facts.ts';
+import type { Memories, Pin } from '../common-facts.ts';
 
 /** Product lines, by what their clock, power and flash controllers have in common. */
 export type Stm32Line = 'f0' | 'f1' | 'f2' | 'f3' | 'f4' | 'f7' | 'g0' | 'g4' | 'h7' | 'l0' | 'l4' | 'u5';

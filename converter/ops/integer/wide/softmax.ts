@@ -1,8 +1,8 @@
 import { elementCount } from '../../../ir/tensor.ts';
+import type { SoftmaxAttributes } from '../../attributes.ts';
 import type { IntegerKernel, OpCall } from '../../define-op.ts';
 import { quantizationNotSupported } from '../../errors.ts';
 import { clamp, multiplyByQuantizedMultiplier, roundHalfAway } from '../../fixed-point.ts';
-import type { SoftmaxAttributes } from '../../softmax.ts';
 import type { KernelCall } from '../kernel-call.ts';
 import { clampInt16, int16Quantization, requantization } from '../quantized.ts';
 

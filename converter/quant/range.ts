@@ -1,0 +1,5 @@
+/** The real interval that a quantized tensor shall cover. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
