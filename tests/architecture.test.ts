@@ -31,6 +31,28 @@ const rank: Readonly<Record<string, number>> = {
 };
 const topRank = 4;
 
+/**
+ * Inside cli, a room uses rooms of a smaller rank only, so that of two rooms at most one uses the other. `settings.ts`
+ * and the other files beside `main.ts` stand outside: rooms use them, and some of them use `files`, `report` or `commands`.
+ */
+const roomRank: Readonly<Record<string, number>> = {
+  files: 0,
+  tools: 0,
+  model: 1,
+  engine: 2,
+  firmware: 2,
+  board: 2,
+  measure: 3,
+  analyze: 4,
+  report: 5,
+  train: 6,
+  search: 6,
+  monitor: 6,
+  record: 6,
+  doctor: 6,
+  commands: 7,
+};
+
 /** Modules and globals that would make the converter depend on the machine it runs on. */
 const impureModules = /^(node:)?(fs|child_process|process|os|net|http|https|worker_threads|perf_hooks)(\/|$)/;
 const impureGlobals =
@@ -55,16 +77,36 @@ function filesUnder(folder: string, pattern: RegExp): string[] {
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'));
 }
 
-function readSource(path: string): Source {
-  const text = readFileSync(join(root, path), 'utf8');
-  const imports = [...text.matchAll(importPattern)].map((match) => {
+function importsOf(path: string, text: string): string[] {
+  return [...text.matchAll(importPattern)].map((match) => {
     const name = match[1] ?? match[2]!;
     if (!name.startsWith('.')) return name;
     return relative(root, resolve(root, dirname(path), name))
       .split(sep)
       .join('/');
   });
-  return { path, text, imports };
+}
+
+function readSource(path: string): Source {
+  const text = readFileSync(join(root, path), 'utf8');
+  return { path, text, imports: importsOf(path, text) };
+}
+
+type Imports = Pick<Source, 'path' | 'imports'>;
+
+/** One circle of files that import each other, its first file again at the end; empty where there is none. */
+function circleIn(files: readonly Imports[]): string[] {
+  const left = new Map(files.map(({ path, imports }) => [path, imports]));
+  const next = (path: string) => left.get(path)!.find((target) => left.has(target));
+  for (let before = -1; before !== left.size; ) {
+    before = left.size;
+    for (const path of left.keys()) if (next(path) === undefined) left.delete(path);
+  }
+  // Each file that is left imports another one, so that a walk comes back to where it was.
+  const walk: string[] = [];
+  let [at] = left.keys();
+  for (; at !== undefined && !walk.includes(at); at = next(at)) walk.push(at);
+  return at === undefined ? [] : [...walk.slice(walk.indexOf(at)), at];
 }
 
 const sources = Object.keys(allowed).flatMap((folder) => filesUnder(folder, /\.ts$/).map(readSource));
@@ -93,6 +135,30 @@ describe('architecture', () => {
     );
   });
 
+  test('imports of types, of modules when they are needed, and what is passed on count', () => {
+    const text = [
+      "import type { A } from './a.ts';",
+      "import { type B } from '../b.ts';",
+      "export type { C } from './c.ts';",
+      "const load = () => import('./d.ts');",
+      "let e: import('./e.ts').E;",
+      "import './f.ts';",
+    ].join('\n');
+    const names = ['cli/x/a', 'cli/b', 'cli/x/c', 'cli/x/d', 'cli/x/e', 'cli/x/f'];
+    expect(importsOf('cli/x/y.ts', text)).toEqual(names.map((name) => `${name}.ts`));
+  });
+
+  test('a circle of files is found, and not where two ways lead to one file', () => {
+    const entry = { path: 'entry', imports: ['a', 'b'] };
+    const straight = [entry, { path: 'a', imports: ['b', 'node:fs'] }, { path: 'b', imports: ['c'] }];
+    expect(circleIn([...straight, { path: 'c', imports: [] }])).toEqual([]);
+    expect(circleIn([...straight, { path: 'c', imports: ['a'] }])).toEqual(['a', 'b', 'c', 'a']);
+  });
+
+  test('no files import each other in a circle', () => {
+    expect(circleIn(sources)).toEqual([]);
+  });
+
   test('folders use only what stands below them', () => {
     expect(
       violations(({ path, imports }) =>
@@ -115,6 +181,25 @@ describe('architecture', () => {
         return imports
           .filter((target) => topOf(target) === 'converter')
           .filter((target) => (rankOf(target) ?? topRank) > own)
+          .map((target) => `may not use ${target}`);
+      }),
+    ).toEqual([]);
+  });
+
+  test('inside cli, rooms use only rooms that stand below them', () => {
+    const roomOf = (path: string) => (path.split('/').length > 2 ? path.split('/')[1]! : undefined);
+    expect(
+      violations(({ path, imports }) => {
+        const own = roomOf(path);
+        if (topOf(path) !== 'cli' || own === undefined) return [];
+        const rank = roomRank[own];
+        if (rank === undefined)
+          return ['stands in a room that has no place in the order; see tests/architecture.test.ts'];
+        return imports
+          .filter((target) => {
+            const room = topOf(target) === 'cli' ? roomOf(target) : undefined;
+            return room !== undefined && room !== own && (roomRank[room] ?? Infinity) >= rank;
+          })
           .map((target) => `may not use ${target}`);
       }),
     ).toEqual([]);
