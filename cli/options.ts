@@ -1,3 +1,4 @@
+import { metricNamed, metricNames } from '../converter/metrics/metric.ts';
 import type { OptionSpec } from './command.ts';
 import { badValue } from './errors.ts';
 
@@ -85,6 +86,19 @@ export const calibOption: OptionSpec = {
   flags: '--calib <data>',
   help: 'samples to quantize with: .npz, .npy, .csv, or a folder with one subfolder a class',
   setting: 'calib',
+};
+
+/** How results on labelled samples are judged. */
+export const metricOption: OptionSpec = {
+  flags: '--metric <name>',
+  help: `score by this: ${metricNames.join(', ')}, or top-K (default: by what the labels are)`,
+  parse: (text) => metricNamed(text).name,
+};
+
+/** For tables that name no column for the labels. */
+export const lastIsLabelOption: OptionSpec = {
+  flags: '--labels',
+  help: 'the last column of a .csv holds the labels',
 };
 
 export const inputShapeOption: OptionSpec = {

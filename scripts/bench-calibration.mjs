@@ -11,7 +11,8 @@ const { optimize } = await at('pipeline.js');
 const { readNpz } = await at('data/npz.js');
 const { evaluateFloat } = await at('evaluate/float.js');
 const { prepareInteger } = await at('evaluate/integer.js');
-const { score } = await at('evaluate/metrics.js');
+const { followsInputs, judgeLabels } = await at('metrics/judge-labels.js');
+const { metricFor, scoreBy } = await at('metrics/metric.js');
 const { toGraphLayout } = await at('evaluate/ports.js');
 const { calibrationMethods } = await at('quant/choose-range.js');
 const { observe, quantizeModel } = await at('quant/quantize-model.js');
@@ -94,14 +95,21 @@ for (const [name, set] of chosen) {
   const count = data.get('x').shape[0];
   const labels = { data: Array.from(data.get('y').data, Number), shape: [count] };
   const [reference] = await evaluateFloat(graph, [x], count);
-  const best = score(x, reference, labels);
+  const judged = await judgeLabels(set, labels, {
+    inputShape: graph.inputs[0].shape,
+    outputShape: graph.outputs[0].shape,
+    reproduces: async () => followsInputs(x, reference),
+  });
+  const metric = metricFor(judged.task);
+  const scoreOf = (outputs) => scoreBy(metric, x, outputs, judged.labels);
+  const best = scoreOf(reference);
   const samples = { inputs: [calib], count: data.get('calib').shape[0] };
   const observed = await observe(graph, samples);
   for (const [title, changes] of recipes) {
     const recipe = { ...defaultRecipe, ...changes };
     const made = await quantizeModel(observed, samples, recipe, { perChannelFullyConnected: true });
     const outputs = integerOutputs(made.graph, x, count);
-    const { value } = score(x, outputs, labels);
+    const { value } = scoreOf(outputs);
     const row = [
       name,
       best.metric,

@@ -25,6 +25,7 @@ const rank: Readonly<Record<string, number>> = {
   train: 2,
   prune: 2,
   evaluate: 2,
+  metrics: 1,
   search: 4,
   formats: 3,
   codegen: 3,

@@ -1,8 +1,6 @@
 import type { Board } from '../../boards/load.ts';
 import type { ConvertedModel } from '../../converter/convert-model.ts';
-import type { InputSamples } from '../../converter/data/samples.ts';
-import type { Labels, Score } from '../../converter/evaluate/metrics.ts';
-import { score } from '../../converter/evaluate/metrics.ts';
+import { pointsLost, type Score } from '../../converter/metrics/metric.ts';
 import { isBetter, type Remedy } from '../../converter/quant/doctor/ladder.ts';
 import type { Recipe } from '../../converter/quant/recipe.ts';
 import { withBoard } from '../board/board-link.ts';
@@ -10,6 +8,7 @@ import { flashBoard } from '../board/flash-board.ts';
 import type { Context } from '../context.ts';
 import { runHostC, runReference } from '../engine/engines.ts';
 import { hasHostCompiler } from '../engine/host-model.ts';
+import { type LabelledSet, scoreRun } from '../engine/labelled-set.ts';
 import { buildFirmware, firmwareModelOf } from '../firmware/firmware.ts';
 import { connectBench, subjectOfConverted } from '../measure/bench-subject.ts';
 import { measureBoard } from '../measure/measure-board.ts';
@@ -28,9 +27,7 @@ export interface Budget {
 }
 
 /** Labelled data and the float model's score on them. */
-export interface Labelled {
-  readonly inputs: readonly InputSamples[];
-  readonly labels: Labels;
+export interface Labelled extends LabelledSet {
   readonly float: Score;
 }
 
@@ -71,12 +68,6 @@ export interface Climbed {
 /** Multiply-accumulates from which compiled C, which gives the same bytes, is there sooner than the reference. */
 const worthCompiling = 3e8;
 
-/** Points lost by a score against another of the same metric. */
-export function pointsLost(float: Score, value: number): number {
-  if (float.metric === 'mse') return float.value === 0 ? 100 * value : 100 * (value / float.value - 1);
-  return 100 * (float.value - value);
-}
-
 /** Everything that one attempt needs. */
 export interface Climb {
   readonly model: OpenModel;
@@ -114,8 +105,8 @@ async function scoreOf(context: Context, { model, labelled }: Climb, converted: 
   if (!labelled) return null;
   const work = converted.macs * labelled.labels.data.length;
   const run = work > worthCompiling && hasHostCompiler() ? runHostC : runReference;
-  const { real } = await run(context, model, converted, labelled.inputs);
-  return score(labelled.inputs[0]!.array.data, real[0]!, labelled.labels).value;
+  const made = await run(context, model, converted, labelled.inputs);
+  return scoreRun(labelled, made).value;
 }
 
 /** Limits that a measured attempt misses, as shares of the limits and in words. */
@@ -146,7 +137,7 @@ async function attempt(context: Context, climb: Climb, remedy: string, recipe: R
   const converted = await convertOpenModel(quiet, climb.model, { calib: climb.calib, recipe });
   const value = await scoreOf(quiet, climb, converted);
   const board = await boardCost(quiet, climb, converted);
-  const lost = value === null ? null : pointsLost(climb.labelled!.float, value);
+  const lost = value === null ? null : pointsLost(climb.labelled!.metric, climb.labelled!.float.value, value);
   const { words, excess } = missesOf(climb.budget, lost, board);
   const result = converted.graph.outputs[0]!.value;
   const last = converted.layers[converted.graph.nodes.findLastIndex((node) => node.outputs.includes(result))];

@@ -2,7 +2,8 @@ import { floatBatch } from '../../converter/evaluate/encode.ts';
 import { evaluateFloat } from '../../converter/evaluate/float.ts';
 import { optimize } from '../../converter/pipeline.ts';
 import { diagnose, type LayerDiagnosis } from '../../converter/quant/doctor/diagnose.ts';
-import { judgeCalibration, judgeLaterData } from '../../converter/quant/judge-calibration.ts';
+import { judgeCalibration } from '../../converter/quant/judge-calibration.ts';
+import { judgeInputs } from '../../converter/quant/judge-inputs.ts';
 import { observe, quantizeModel } from '../../converter/quant/quantize-model.ts';
 import type { Recipe } from '../../converter/quant/recipe.ts';
 import type { Context } from '../context.ts';
@@ -27,7 +28,7 @@ export async function diagnoseModel(
   labelled: Labelled | undefined,
 ): Promise<Diagnosis> {
   const graph = optimize(model.graph);
-  const data = readCalibration(calib, model.graph.inputs);
+  const data = readCalibration(context, calib, model.graph);
   return context.output.step('find what each layer costs', async (progress) => {
     const observed = await observe(graph, data);
     const quantized = await quantizeModel(observed, data, recipe, { perChannelFullyConnected: true });
@@ -38,7 +39,7 @@ export async function diagnoseModel(
     });
     const warnings = [
       ...judgeCalibration(graph, data, observed.histograms),
-      ...(labelled ? judgeLaterData(graph, observed.histograms, floatBatch(labelled.inputs)) : []),
+      ...(labelled ? judgeInputs(quantized.graph, labelled.inputs) : []),
     ];
     return { layers, warnings };
   });

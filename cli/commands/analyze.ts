@@ -3,21 +3,23 @@ import { remediesFor } from '../../converter/quant/doctor/ladder.ts';
 import { defaultRecipe } from '../../converter/quant/recipe.ts';
 import { type Budget, climbLadder } from '../analyze/climb-ladder.ts';
 import { diagnoseModel } from '../analyze/diagnose-model.ts';
-import { analyzeNeedsFloat, labelsNeeded } from '../analyze/errors.ts';
+import { analyzeNeedsFloat } from '../analyze/errors.ts';
 import { readLabelled } from '../analyze/labelled.ts';
 import { chooseBoard } from '../board/board-choice.ts';
 import { defineCommand } from '../command.ts';
+import { labelsNeeded } from '../engine/errors.ts';
 import { writeFileAtomically } from '../files/output-file.ts';
 import { reportOf, writeModelFolder } from '../model/model-folder.ts';
 import { type InputShapes, openModel } from '../model/open-model.ts';
 import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
-import { calibOption, inputShapeOption, numberFrom, portOption } from '../options.ts';
+import { calibOption, inputShapeOption, metricOption, numberFrom, portOption } from '../options.ts';
 import { type AnalyzeReport, renderAnalyze, tradeOff } from '../report/analyze-table.ts';
 import { scatterSvg } from '../report/scatter-plot.ts';
 
 interface AnalyzeOptions extends RecipeOptions, Budget {
   readonly calib: string;
   readonly data?: string;
+  readonly metric?: string;
   readonly output?: string;
   readonly plot?: string;
   readonly all?: boolean;
@@ -55,6 +57,7 @@ export const command = defineCommand<AnalyzeOptions>({
   options: [
     { ...calibOption, required: true },
     { flags: '--data <data>', help: 'labelled samples x and y, to count what is lost in points' },
+    metricOption,
     {
       flags: '--max-drop <points>',
       help: 'points that may be lost against float: percent of top-1, hundredths of an AUC (default: 0.5 with --data)',
@@ -84,7 +87,8 @@ export const command = defineCommand<AnalyzeOptions>({
   async run(context, [path = ''], options) {
     const model = openModel(context, path, options.inputShape);
     if (isQuantized(model.graph)) throw analyzeNeedsFloat(model.name);
-    const labelled = options.data === undefined ? undefined : await readLabelled(model, options.data);
+    const labelled =
+      options.data === undefined ? undefined : await readLabelled(context, model, options.data, options);
     const budget = budgetOf(options, labelled !== undefined);
     const limited = [budget.maxLatencyUs, budget.maxRam, budget.maxFlash].some(
       (limit) => limit !== undefined,

@@ -1,11 +1,14 @@
 import { extname } from 'node:path';
 import type { ConvertedModel, Engine, Scheme } from '../../converter/convert-model.ts';
+import type { Accuracy } from '../../converter/metrics/metric.ts';
 import type { DumpAfter } from '../../converter/pipeline.ts';
 import { passes } from '../../converter/pipeline.ts';
 import type { Recipe } from '../../converter/quant/recipe.ts';
 import { chooseBoard } from '../board/board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
+import { measureAccuracyOn } from '../engine/accuracy.ts';
+import { readLabelledSet } from '../engine/labelled-set.ts';
 import { wrongChoice } from '../errors.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
 import { refuseTooBig } from '../firmware/board-fit.ts';
@@ -14,9 +17,18 @@ import { type ExportFormat, exportFormats, exportModel, extensionOf } from '../m
 import { type ModelReport, reportOf, writeModelFolder } from '../model/model-folder.ts';
 import { type InputShapes, type OpenModel, openModel } from '../model/open-model.ts';
 import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
-import { calibOption, defaultBoard, inputShapeOption, optimizeOption, quantizeOption } from '../options.ts';
+import {
+  calibOption,
+  defaultBoard,
+  inputShapeOption,
+  lastIsLabelOption,
+  metricOption,
+  optimizeOption,
+  quantizeOption,
+} from '../options.ts';
 import { formatBytes, formatCount, formatLayer, formatShape } from '../report/format.ts';
 import { peakText } from '../report/kernel-table.ts';
+import { accuracyText } from '../report/score.ts';
 import { renderTable } from '../report/table.ts';
 import { removeCheckpoint } from '../train/prune.ts';
 import { type TrainFirstFlags, trainFirst, trainFirstOptions } from '../train/train-first.ts';
@@ -24,6 +36,9 @@ import { type TrainFirstFlags, trainFirst, trainFirstOptions } from '../train/tr
 interface ConvertOptions extends RecipeOptions, TrainFirstFlags {
   readonly output?: string;
   readonly calib?: string;
+  readonly data?: string;
+  readonly metric?: string;
+  readonly labels?: boolean;
   readonly board?: string;
   readonly engine: Engine;
   readonly quantize: Scheme;
@@ -72,7 +87,8 @@ export function renderReport(report: ModelReport, folder: string): string {
     `engine ${report.engine}`,
   ];
   const arena = report.peak ? `\n${peakText(report.arenaBytes, report.peak)}` : '';
-  return `${table}\n\n${totals.join(', ')}${arena}\nwrote ${folder}: ${Object.values(report.files).join(', ')}`;
+  const score = report.accuracy ? `\naccuracy: ${accuracyText(report.accuracy)}` : '';
+  return `${table}\n\n${totals.join(', ')}${arena}${score}\nwrote ${folder}: ${Object.values(report.files).join(', ')}`;
 }
 
 /** One file in place of a folder; the result is the report with its name. */
@@ -80,16 +96,36 @@ function writeExport(
   context: Context,
   model: OpenModel,
   converted: ConvertedModel,
-  choice: ConvertOptions & { readonly recipe: Partial<Recipe> },
+  choice: ConvertOptions & { readonly recipe: Partial<Recipe>; readonly accuracy: Accuracy | undefined },
   format: ExportFormat,
 ): number {
   const stem = model.name.slice(0, model.name.length - extname(model.name).length);
   const path = choice.output ?? `${stem}${extensionOf[format]}`;
   refuseInputs(path, [model.path]);
   writeFileAtomically(path, exportModel(context, converted, format), context.lifetime);
-  const report = { ...reportOf(model, converted, choice), files: { [format]: path } };
-  context.output.result(report, () => `wrote ${path} (${format})`);
+  const { accuracy } = choice;
+  const report = {
+    ...reportOf(model, converted, choice),
+    files: { [format]: path },
+    ...(accuracy ? { accuracy } : {}),
+  };
+  const score = accuracy ? `${accuracyText(accuracy)}\n` : '';
+  context.output.result(report, () => `${score}wrote ${path} (${format})`);
   return 0;
+}
+
+/** On `--data`, which then has to have labels. */
+function accuracyOf(
+  context: Context,
+  model: OpenModel,
+  converted: ConvertedModel,
+  { data, metric, labels: lastIsLabel = false }: ConvertOptions,
+): Promise<Accuracy | undefined> {
+  if (data === undefined) return Promise.resolve(undefined);
+  return context.output.step('measure accuracy', async () => {
+    const set = await readLabelledSet(context, model, data, { metric, lastIsLabel });
+    return measureAccuracyOn(context, model, converted, set);
+  });
 }
 
 export const command = defineCommand<ConvertOptions>({
@@ -105,6 +141,12 @@ export const command = defineCommand<ConvertOptions>({
   options: [
     { flags: '-o, --output <dir>', help: 'the folder to write (default: the name of the model)' },
     calibOption,
+    {
+      flags: '--data <data>',
+      help: 'labelled samples: tell the accuracy of the float and of the converted model',
+    },
+    metricOption,
+    lastIsLabelOption,
     {
       flags: '--engine <engine>',
       help: 'aot: C made for this model; tflm: an array for TensorFlow Lite Micro',
@@ -141,12 +183,13 @@ export const command = defineCommand<ConvertOptions>({
     };
     const converted = await convertOpenModel(context, trained, choice);
     if (options.board !== undefined) refuseTooBig(chooseBoard(options.board), converted);
+    const accuracy = await accuracyOf(context, trained, converted, options);
     if (options.to !== undefined) {
-      const code = writeExport(context, model, converted, choice, options.to);
+      const code = writeExport(context, model, converted, { ...choice, accuracy }, options.to);
       removeCheckpoint(folder);
       return code;
     }
-    const report = reportOf(model, converted, choice);
+    const report = { ...reportOf(model, converted, choice), ...(accuracy ? { accuracy } : {}) };
     writeModelFolder(context, folder, report, converted, [path]);
     removeCheckpoint(folder);
     context.output.result(report, () => renderReport(report, folder));

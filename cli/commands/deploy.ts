@@ -1,10 +1,11 @@
 import type { ConvertedModel, Scheme } from '../../converter/convert-model.ts';
+import type { Accuracy } from '../../converter/metrics/metric.ts';
 import { chooseBoard } from '../board/board-choice.ts';
 import { type BoardLink, withBoard } from '../board/board-link.ts';
 import { flashBoard } from '../board/flash-board.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
-import { type Accuracy, measureAccuracy } from '../engine/accuracy.ts';
+import { measureAccuracy } from '../engine/accuracy.ts';
 import { refuseTooBig } from '../firmware/board-fit.ts';
 import { buildFirmware, firmwareModelOf } from '../firmware/firmware.ts';
 import { connectBench, subjectOfConverted } from '../measure/bench-subject.ts';
@@ -20,6 +21,7 @@ import {
   countUpTo,
   inputShapeOption,
   methodOption,
+  metricOption,
   optimizeOption,
   portOption,
   quantizeOption,
@@ -35,6 +37,7 @@ interface DeployOptions extends RecipeOptions {
   readonly calib?: string;
   readonly quantize: Scheme;
   readonly data?: string;
+  readonly metric?: string;
   readonly runs: number;
   readonly optimize: 'speed' | 'size';
   readonly weights: 'plain' | 'coded';
@@ -51,7 +54,9 @@ async function accuracyOf(
 ): Promise<Accuracy | undefined> {
   const path = options.data ?? options.calib;
   if (path === undefined) return undefined;
-  return context.output.step('measure accuracy', () => measureAccuracy(context, model, converted, path));
+  return context.output.step('measure accuracy', () =>
+    measureAccuracy(context, model, converted, path, options),
+  );
 }
 
 export const command = defineCommand<DeployOptions>({
@@ -69,6 +74,7 @@ export const command = defineCommand<DeployOptions>({
       flags: '--data <data>',
       help: 'labelled samples to measure accuracy on (default: those of --calib, if it has x and y)',
     },
+    metricOption,
     boardOption,
     portOption,
     methodOption,

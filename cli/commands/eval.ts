@@ -1,26 +1,31 @@
-import type { Scheme } from '../../converter/convert-model.ts';
-import { labelsFor, samplesFor } from '../../converter/data/samples.ts';
-import { score } from '../../converter/evaluate/metrics.ts';
+import { isQuantized, type Scheme } from '../../converter/convert-model.ts';
+import { optimize } from '../../converter/pipeline.ts';
 import { defineCommand } from '../command.ts';
-import { type EngineName, runEngine } from '../engine/engines.ts';
-import { readDataPath } from '../files/data-path.ts';
+import type { Context } from '../context.ts';
+import { warnFarBelow } from '../engine/accuracy.ts';
+import { type EngineName, type EngineRun, runEngine, runFloat } from '../engine/engines.ts';
+import { type LabelledSet, readLabelledSet, scoreRun } from '../engine/labelled-set.ts';
 import { boardRunner } from '../measure/board-runner.ts';
-import { type InputShapes, openModel } from '../model/open-model.ts';
+import { type InputShapes, type OpenModel, openModel } from '../model/open-model.ts';
 import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
 import {
   boardOption,
   calibOption,
   inputShapeOption,
+  lastIsLabelOption,
+  metricOption,
   portOption,
   quantizeOption,
   runEngineOption,
 } from '../options.ts';
-import { formatCount, formatPercent } from '../report/format.ts';
+import { formatCount } from '../report/format.ts';
+import { formatScore } from '../report/score.ts';
 
 interface EvalOptions extends RecipeOptions {
   readonly data: string;
   readonly calib?: string;
   readonly quantize: Scheme;
+  readonly metric?: string;
   readonly labels?: boolean;
   readonly engine?: EngineName;
   readonly board: string;
@@ -28,14 +33,27 @@ interface EvalOptions extends RecipeOptions {
   readonly inputShape?: InputShapes;
 }
 
+/** What the float model scores, to stand beside a conversion of it; null where that is what ran, or there is none. */
+async function floatScore(
+  context: Context,
+  model: OpenModel,
+  set: LabelledSet,
+  run: EngineRun,
+): Promise<number | null> {
+  if (run.engine === 'float' || isQuantized(model.graph)) return null;
+  return scoreRun(set, await runFloat(context, model, optimize(model.graph), set.inputs)).value;
+}
+
 export const command = defineCommand<EvalOptions>({
   usage: '<model>',
   description:
-    'Measures a model on labelled data: top-1 accuracy for classifiers, area under the ROC curve for one output ' +
-    'and for the reconstruction error of an autoencoder (class 0 is normal), mean squared error for wanted outputs.',
+    'Measures a model on labelled data: top-1 accuracy for classifiers, area under the ROC curve for one output that ' +
+    'tells two classes and for the reconstruction error of an autoencoder (class 0 is normal), mean squared error for ' +
+    'wanted outputs; or --metric.',
   examples: [
     'tinyml eval model.onnx --data data.npz',
     'tinyml eval model.onnx --data data.npz --calib data.npz --engine int8',
+    'tinyml eval model.onnx --data data.npz --metric f1',
   ],
   options: [
     {
@@ -43,7 +61,8 @@ export const command = defineCommand<EvalOptions>({
       help: 'samples x and labels y: .npz, .csv, or a folder with one subfolder a class',
       required: true,
     },
-    { flags: '--labels', help: 'the last column of a .csv holds the labels' },
+    metricOption,
+    lastIsLabelOption,
     calibOption,
     runEngineOption,
     quantizeOption,
@@ -54,20 +73,16 @@ export const command = defineCommand<EvalOptions>({
   ],
   async run(context, [path = ''], options) {
     const model = openModel(context, path, options.inputShape);
-    const dataset = readDataPath(options.data, { lastIsLabel: options.labels === true });
-    const inputs = samplesFor(model.graph.inputs, dataset, 'x');
-    const labels = labelsFor(dataset, inputs[0]?.count ?? 0);
-    const run = await runEngine(
-      context,
-      model,
-      inputs,
-      { ...options, recipe: recipeOf(options) },
-      boardRunner(context, options),
-    );
-    const { metric, value, n } = score(inputs[0]!.array.data, run.real[0]!, labels);
-    context.output.result({ metric, value, n, engine: run.engine }, () => {
-      const shown = metric === 'top-1' ? formatPercent(value) : value.toFixed(4);
-      return `${metric} ${shown} on ${formatCount(n)} samples (${run.engine})`;
+    const { metric: wanted, labels: lastIsLabel = false } = options;
+    const set = await readLabelledSet(context, model, options.data, { metric: wanted, lastIsLabel });
+    const choice = { ...options, recipe: recipeOf(options) };
+    const run = await runEngine(context, model, set.inputs, choice, boardRunner(context, options));
+    const { metric, value, n } = scoreRun(set, run);
+    const float = await floatScore(context, model, set, run);
+    if (float !== null) warnFarBelow(context, set.metric, { float, value, n });
+    context.output.result({ metric, value, n, engine: run.engine, float }, () => {
+      const beside = float === null ? '' : `; in float ${formatScore({ metric, value: float })}`;
+      return `${metric} ${formatScore({ metric, value })} on ${formatCount(n)} samples (${run.engine}${beside})`;
     });
     return 0;
   },

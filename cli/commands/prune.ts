@@ -6,7 +6,7 @@ import { defineCommand } from '../command.ts';
 import { missingOption } from '../errors.ts';
 import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
 import { type InputShapes, openModel } from '../model/open-model.ts';
-import { boardOption, inputShapeOption } from '../options.ts';
+import { boardOption, inputShapeOption, metricOption } from '../options.ts';
 import { packageVersion } from '../package-info.ts';
 import { formatBytes, formatCount, formatLayer } from '../report/format.ts';
 import { formatScore } from '../report/score.ts';
@@ -24,6 +24,7 @@ interface PruneOptions extends PruneFlags {
   readonly data: string;
   readonly target?: PruneTarget;
   readonly sparsity?: Sparsity;
+  readonly metric?: string;
   readonly output: string;
   readonly board: string;
   readonly inputShape?: InputShapes;
@@ -118,6 +119,7 @@ export const command = defineCommand<PruneOptions>({
     },
     { flags: '-o, --output <file>', help: 'the ONNX file to write', required: true },
     ...pruneOptions,
+    metricOption,
     boardOption,
     inputShapeOption,
   ],

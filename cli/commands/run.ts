@@ -24,6 +24,7 @@ interface RunOptions extends RecipeOptions {
   readonly input: string;
   readonly output?: string;
   readonly calib?: string;
+  readonly raw?: boolean;
   readonly quantize: Scheme;
   readonly engine?: EngineName;
   readonly board: string;
@@ -43,12 +44,22 @@ function fileOf(outputs: readonly EngineOutput[], path: string): Uint8Array {
   return writeNpz(new Map(outputs.map((output) => [output.name, npyOf(output)])));
 }
 
+/** An output for --json; codes come with their scale. */
+function documentOf({ name, shape, dtype, data, quant }: EngineOutput) {
+  const values = Array.from(data as ArrayLike<number>, Number);
+  const meaning = quant ? { scale: quant.scale[0]!, zeroPoint: quant.zeroPoint[0]! } : {};
+  return { name, shape, dtype, data: values, ...meaning };
+}
+
 function render(output: EngineOutput): string {
   const values = Array.from(output.data.slice(0, shownElements) as ArrayLike<number>, (value) =>
     output.dtype === 'float32' ? Number(value).toPrecision(6) : String(value),
   );
   const rest = output.data.length > shownElements ? `, ... ${output.data.length} in all` : '';
-  return `${output.name} ${output.dtype} ${formatShape(output.shape)}\n  ${values.join(', ')}${rest}`;
+  const meaning = output.quant
+    ? `, real = ${Number(output.quant.scale[0]!.toPrecision(6))} * (code - ${output.quant.zeroPoint[0]})`
+    : '';
+  return `${output.name} ${output.dtype} ${formatShape(output.shape)}${meaning}\n  ${values.join(', ')}${rest}`;
 }
 
 export const command = defineCommand<RunOptions>({
@@ -65,6 +76,7 @@ export const command = defineCommand<RunOptions>({
       required: true,
     },
     { flags: '-o, --output <file>', help: 'write the outputs as .npy, several as .npz' },
+    { flags: '--raw', help: 'the codes that the converted model stores, in place of real numbers' },
     calibOption,
     runEngineOption,
     quantizeOption,
@@ -75,22 +87,20 @@ export const command = defineCommand<RunOptions>({
   ],
   async run(context, [path = ''], options) {
     const model = openModel(context, path, options.inputShape);
-    const inputs = samplesFor(model.graph.inputs, readDataPath(options.input), 'x');
-    const { outputs } = await runEngine(
+    const inputs = samplesFor(model.graph, readDataPath(context, options.input), 'x');
+    const made = await runEngine(
       context,
       model,
       inputs,
       { ...options, recipe: recipeOf(options) },
       boardRunner(context, options),
     );
+    const outputs = options.raw === true ? made.stored : made.outputs;
     if (options.output !== undefined) {
       refuseInputs(options.output, [path, options.input]);
       writeFileAtomically(options.output, fileOf(outputs, options.output), context.lifetime);
     }
-    const shown = outputs.map((output) => ({
-      ...output,
-      data: Array.from(output.data as ArrayLike<number>, Number),
-    }));
+    const shown = outputs.map(documentOf);
     context.output.result({ outputs: shown }, () => outputs.map(render).join('\n'));
     return 0;
   },

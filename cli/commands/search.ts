@@ -5,7 +5,14 @@ import { parseBudget } from '../../converter/search/parse-budget.ts';
 import { type SamplerName, samplerNames } from '../../converter/search/suggest.ts';
 import { defineCommand } from '../command.ts';
 import { badValue } from '../errors.ts';
-import { boardOption, calibOption, countUpTo, inputShapeOption, portOption } from '../options.ts';
+import {
+  boardOption,
+  calibOption,
+  countUpTo,
+  inputShapeOption,
+  metricOption,
+  portOption,
+} from '../options.ts';
 import type { KnobLimit } from '../search/knobs.ts';
 import { performSearch, type SearchOptions } from '../search/perform-search.ts';
 import { renderSearch } from '../search/search-table.ts';
@@ -48,10 +55,11 @@ export const command = defineCommand<Options>({
     },
     {
       flags: '--budget <limits>',
-      help: 'what must hold, for example "accuracy>=0.97,latency<5ms,ram<20k"; also auc, mse, instructions, flash',
+      help: 'what must hold, for example "accuracy>=0.97,latency<5ms,ram<20k"; also auc, mse and every other metric, instructions, flash',
       parse: parseBudget,
       setting: 'budget',
     },
+    metricOption,
     {
       flags: '--only <knob=values>',
       help: 'leave fewer values of one choice, for example pruneTo=1 or calibration=mse,kl (may be repeated)',

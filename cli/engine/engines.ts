@@ -1,11 +1,12 @@
 import { type ConvertedModel, isQuantized, type Scheme } from '../../converter/convert-model.ts';
 import type { InputSamples } from '../../converter/data/samples.ts';
-import { dequantizeData, encodeSample, floatBatch, joinOutputs } from '../../converter/evaluate/encode.ts';
+import { encodeSample, floatBatch, joinOutputs, realNumbers } from '../../converter/evaluate/encode.ts';
 import { evaluateFloat } from '../../converter/evaluate/float.ts';
 import { prepareInteger } from '../../converter/evaluate/integer.ts';
 import { tensorOf } from '../../converter/ir/graph.ts';
-import type { DType, Graph, Shape, TensorData } from '../../converter/ir/types.ts';
+import type { DType, Graph, Quantization, Shape, TensorData } from '../../converter/ir/types.ts';
 import { optimize } from '../../converter/pipeline.ts';
+import { judgeInputs } from '../../converter/quant/judge-inputs.ts';
 import type { Recipe } from '../../converter/quant/recipe.ts';
 import type { Context } from '../context.ts';
 import { convertOpenModel } from '../model/convert.ts';
@@ -23,17 +24,22 @@ export interface EngineChoice {
   readonly recipe?: Partial<Recipe>;
 }
 
-/** The results of all samples for one output, in the model's own type and the user's axis order. */
+/** The results of all samples for one output, in the user's axis order. */
 export interface EngineOutput {
   readonly name: string;
   readonly shape: Shape;
   readonly dtype: DType;
   readonly data: TensorData;
+  /** Of codes: what they mean. */
+  readonly quant?: Quantization;
 }
 
 export interface EngineRun {
   readonly engine: EngineName;
+  /** In the types that the user's own model declares: integers where it has them, otherwise real numbers. */
   readonly outputs: readonly EngineOutput[];
+  /** As the converted model stores them. */
+  readonly stored: readonly EngineOutput[];
   /** The same results as real numbers, for scoring. */
   readonly real: readonly Float32Array[];
 }
@@ -65,8 +71,37 @@ async function runIntegers(
   return results;
 }
 
+/** Results of one sample as they are; of several along the batch axis of 1, or along a new one where there is none. */
 function shapeFor(shape: Shape, count: number): Shape {
-  return count === 1 ? shape : [count, ...shape.slice(1)];
+  if (count === 1) return shape;
+  return shape[0] === 1 ? [count, ...shape.slice(1)] : [count, ...shape];
+}
+
+/** Real results of a float graph, one array an output. */
+export async function floatResults(
+  context: Context,
+  graph: Graph,
+  inputs: readonly InputSamples[],
+): Promise<Float32Array[]> {
+  await context.lifetime.breathe();
+  return evaluateFloat(graph, floatBatch(inputs), inputs[0]?.count ?? 0);
+}
+
+/** Real results of the integer reference on a quantized graph, one array an output. */
+export async function integerResults(
+  context: Context,
+  graph: Graph,
+  inputs: readonly InputSamples[],
+): Promise<Float32Array[]> {
+  const encode = (n: number) => encodeSample(graph, inputs, n);
+  return realOutputs(
+    graph,
+    joinOutputs(graph, await runIntegers(context, graph, inputs[0]?.count ?? 0, encode)),
+  );
+}
+
+function realOutputs(graph: Graph, joined: readonly TensorData[]): Float32Array[] {
+  return graph.outputs.map((port, i) => realNumbers(joined[i]!, tensorOf(graph, port.value).type.quant));
 }
 
 /** Float results of a model's own optimized graph. */
@@ -78,12 +113,11 @@ export async function runFloat(
 ): Promise<EngineRun> {
   if (isQuantized(model.graph)) throw engineNeedsFloat(model.name);
   const count = inputs[0]?.count ?? 0;
-  await context.lifetime.breathe();
-  const real = await evaluateFloat(graph, floatBatch(inputs), count);
-  const outputs = graph.outputs.map((port, i) => {
-    return { name: port.name, shape: shapeFor(port.shape, count), dtype: 'float32' as const, data: real[i]! };
+  const real = await floatResults(context, graph, inputs);
+  const outputs = graph.outputs.map(({ name, shape }, i) => {
+    return { name, shape: shapeFor(shape, count), dtype: 'float32' as const, data: real[i]! };
   });
-  return { engine: 'float', outputs, real };
+  return { engine: 'float', outputs, stored: outputs, real };
 }
 
 /** Runs encoded samples somewhere: here, in compiled C, on a board. */
@@ -92,7 +126,7 @@ export type SampleRunner = (
   samples: readonly (readonly TensorData[])[],
 ) => Promise<TensorData[][]>;
 
-/** Results of the converted model, as its own type where the model came quantized, otherwise as real numbers. */
+/** Results of the converted model, in the types of the user's own model. */
 export async function runConverted(
   engine: EngineName,
   model: OpenModel,
@@ -104,17 +138,17 @@ export async function runConverted(
   const count = inputs[0]?.count ?? 0;
   const samples = Array.from({ length: count }, (_, n) => encodeSample(graph, inputs, n));
   const joined = joinOutputs(graph, await runner(converted, samples));
-  const real = graph.outputs.map((port, i) =>
-    dequantizeData(joined[i]!, tensorOf(graph, port.value).type.quant),
-  );
-  const keepsType = isQuantized(model.graph);
-  const outputs = graph.outputs.map((port, i) => ({
-    name: port.name,
-    shape: shapeFor(port.shape, count),
-    dtype: keepsType ? tensorOf(graph, port.value).type.dtype : ('float32' as const),
-    data: keepsType ? joined[i]! : real[i]!,
-  }));
-  return { engine, outputs, real };
+  const real = realOutputs(graph, joined);
+  const stored = graph.outputs.map(({ name, shape, value }, i): EngineOutput => {
+    const { dtype, quant } = tensorOf(graph, value).type;
+    return { name, shape: shapeFor(shape, count), dtype, data: joined[i]!, ...(quant ? { quant } : {}) };
+  });
+  const outputs = stored.map((output, i): EngineOutput => {
+    const { name, shape } = output;
+    const declared = tensorOf(model.graph, model.graph.outputs[i]!.value).type.dtype;
+    return declared === 'float32' ? { name, shape, dtype: 'float32', data: real[i]! } : output;
+  });
+  return { engine, outputs, stored, real };
 }
 
 /** Results of the integer reference evaluation. */
@@ -158,6 +192,7 @@ export async function runEngine(
     ...(choice.quantize ? { quantize: choice.quantize } : {}),
     ...(choice.recipe ? { recipe: choice.recipe } : {}),
   });
+  for (const warning of judgeInputs(converted.graph, inputs)) context.output.warn(warning);
   if (engine === 'int8') return runReference(context, model, converted, inputs);
   if (engine === 'c') return runHostC(context, model, converted, inputs);
   return runConverted(engine, model, converted, inputs, board);

@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { CsvOptions } from '../../converter/data/csv.ts';
 import { type Dataset, readDataset, readSampleFiles, type SampleFile } from '../../converter/data/dataset.ts';
+import type { Context } from '../context.ts';
 import { tooManyFiles, wrongKind } from './errors.ts';
 import { type FileKind, identify } from './identify.ts';
 import { readInputFile } from './input-file.ts';
@@ -22,8 +23,32 @@ function formatOf(kind: FileKind, extension: string): 'npz' | 'npy' | 'csv' | un
   return mayBeDamaged && readable.has(extension) ? (extension.slice(1) as 'npz' | 'npy' | 'csv') : undefined;
 }
 
-/** Reads what `--calib`, `--data` or `--input` names. */
-export function readDataPath(path: string, options: CsvOptions = { lastIsLabel: false }): Dataset {
+/** The sample rate of the sounds that a command read first. */
+const firstRates = new WeakMap<Context, { readonly path: string; readonly rate: number }>();
+
+function warn(context: Context, path: string, { sampleRate: rate, warnings = [] }: Dataset): void {
+  for (const warning of warnings) context.output.warn(`${path}: ${warning}`);
+  if (rate === undefined) return;
+  const first = firstRates.get(context);
+  if (!first) firstRates.set(context, { path, rate });
+  else if (first.rate !== rate)
+    context.output.warn(
+      `${path}: sounds of ${rate} Hz, but those of ${first.path} have ${first.rate} Hz; bring all to one rate`,
+    );
+}
+
+/** Reads what `--calib`, `--data` or `--input` names; warns of what is odd about it. */
+export function readDataPath(
+  context: Context,
+  path: string,
+  options: CsvOptions = { lastIsLabel: false },
+): Dataset {
+  const dataset = readPath(path, options);
+  warn(context, path, dataset);
+  return dataset;
+}
+
+function readPath(path: string, options: CsvOptions): Dataset {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
     return readSampleFiles(listSamples(path), path);
   const { bytes } = readInputFile(path, { expected, limit: dataLimit });

@@ -7,8 +7,9 @@ import {
   type Scheme,
 } from '../../converter/convert-model.ts';
 import type { DataArray } from '../../converter/data/array.ts';
-import { type InputPort, type InputSamples, samplesFor } from '../../converter/data/samples.ts';
+import { type InputSamples, samplesFor } from '../../converter/data/samples.ts';
 import { floatBatch } from '../../converter/evaluate/encode.ts';
+import type { Graph } from '../../converter/ir/types.ts';
 import type { DumpAfter } from '../../converter/pipeline.ts';
 import type { Ranges } from '../../converter/quant/calibrate.ts';
 import type { Recipe } from '../../converter/quant/recipe.ts';
@@ -42,15 +43,16 @@ function thinOut(input: InputSamples): InputSamples {
   if (step <= 1) return input;
   const { array, size } = input;
   const count = Math.ceil(input.count / step);
-  const data = new Float32Array(count * size);
+  const data = new Float64Array(count * size);
   for (let i = 0; i < count; i++)
     data.set(array.data.subarray(i * step * size, (i * step + 1) * size), i * size);
   const thinned: DataArray = { ...array, shape: [count, size], data };
   return { ...input, array: thinned, count };
 }
 
-export function readCalibration(path: string, ports: readonly InputPort[]): CalibrationData {
-  const inputs = samplesFor(ports, readDataPath(path), 'calib').map(thinOut);
+/** Samples to calibrate a model of the user's with. */
+export function readCalibration(context: Context, path: string, source: Graph): CalibrationData {
+  const inputs = samplesFor(source, readDataPath(context, path), 'calib').map(thinOut);
   return { inputs: floatBatch(inputs), count: inputs[0]?.count ?? 0 };
 }
 
@@ -84,7 +86,7 @@ export async function convertOpenModel(
     context.output.note(`${model.name} is quantized already; ${calib} is not needed to convert it`);
   }
   const calibration =
-    wantsCalibration && calib !== undefined ? readCalibration(calib, model.graph.inputs) : undefined;
+    wantsCalibration && calib !== undefined ? readCalibration(context, calib, model.graph) : undefined;
   return context.output.step(`convert ${model.name}`, async (progress) => {
     const converted = await convertModel(model.graph, {
       engine,

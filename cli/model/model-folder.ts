@@ -4,6 +4,7 @@ import type { ConvertedModel } from '../../converter/convert-model.ts';
 import { importModel } from '../../converter/import-model.ts';
 import { tensorOf } from '../../converter/ir/graph.ts';
 import type { Graph, Port } from '../../converter/ir/types.ts';
+import type { Accuracy } from '../../converter/metrics/metric.ts';
 import { optimize } from '../../converter/pipeline.ts';
 import type { Context } from '../context.ts';
 import { readInputFile } from '../files/input-file.ts';
@@ -38,6 +39,8 @@ export interface ModelReport {
   readonly files: Readonly<Record<string, string>>;
   readonly layers: ConvertedModel['layers'];
   readonly warnings: readonly string[];
+  /** On labelled samples, where the user gave some. */
+  readonly accuracy?: Accuracy;
 }
 
 interface PortReport {

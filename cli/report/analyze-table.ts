@@ -1,3 +1,4 @@
+import { metricNamed } from '../../converter/metrics/metric.ts';
 import type { LayerDiagnosis } from '../../converter/quant/doctor/diagnose.ts';
 import type { Attempt, Budget } from '../analyze/climb-ladder.ts';
 import { formatBytes, formatCount, formatLayer } from './format.ts';
@@ -84,6 +85,8 @@ function attemptTable({ attempts, chosen }: AnalyzeReport): string {
   );
 }
 
+const isError = (metric: string | null) => metric !== null && metricNamed(metric).better === 'less';
+
 /** Score (or SQNR) against what was measured: time on a board, otherwise bytes of weights. */
 export function tradeOff(
   report: Omit<AnalyzeReport, 'attempts'> & { attempts: readonly Attempt[] },
@@ -92,13 +95,13 @@ export function tradeOff(
   const measured = attempts.every((attempt) => attempt.board !== null);
   const places = attempts.map((attempt) => ({
     x: measured ? attempt.board!.latencyUs : attempt.weightsBytes,
-    y: attempt.value === null ? attempt.sqnrDb : metric === 'mse' ? -attempt.value : attempt.value,
+    y: attempt.value === null ? attempt.sqnrDb : isError(metric) ? -attempt.value : attempt.value,
   }));
   const front = frontOf(places);
   return {
     title: `${model.path}${board === null ? '' : ` on ${board}`}`,
     xTitle: measured ? 'latency in us' : 'bytes of weights',
-    yTitle: metric === null ? 'SQNR in dB' : metric === 'mse' ? '-mse' : metric,
+    yTitle: metric === null ? 'SQNR in dB' : isError(metric) ? `-${metric}` : metric,
     points: places.map((place, i) => ({
       ...place,
       label: attempts[i]!.remedy,

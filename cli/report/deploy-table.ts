@@ -1,10 +1,11 @@
 import { type Board, dataRam } from '../../boards/load.ts';
-import type { Accuracy } from '../engine/accuracy.ts';
+import type { Accuracy } from '../../converter/metrics/metric.ts';
 import type { BenchReport } from '../measure/measure-board.ts';
 import type { VerifyReport } from '../measure/verify-board.ts';
 import type { ModelReport } from '../model/model-folder.ts';
 import { benchPairs, renderProfile } from './bench-table.ts';
-import { formatBytes, formatCount, formatPercent } from './format.ts';
+import { formatBytes, formatCount } from './format.ts';
+import { accuracyText } from './score.ts';
 import type { Style } from './style.ts';
 import { renderPairs } from './table.ts';
 import { renderVerdict } from './verdict.ts';
@@ -15,12 +16,6 @@ export interface DeployReport {
   readonly convert: ModelReport;
   readonly verify: VerifyReport;
   readonly bench: BenchReport;
-}
-
-function accuracyText({ metric, n, float, int8 }: Accuracy): string {
-  const show = (value: number) => (metric === 'top-1' ? formatPercent(value) : value.toFixed(4));
-  const pair = float === null ? `int8 ${show(int8)}` : `float ${show(float)}, int8 ${show(int8)}`;
-  return `${pair} (${metric}, ${formatCount(n)} samples)`;
 }
 
 /** The one result of a deployment: what the model is worth, what it costs, where the time goes, and whether it is exact. */

@@ -1,4 +1,6 @@
+import { metricNamed } from '../../converter/metrics/metric.ts';
 import {
+  isQuality,
   type Limit,
   type MeasureName,
   type Measures,
@@ -9,8 +11,7 @@ import { formatBytes, formatCount, formatMicroseconds, formatPercent } from './f
 
 /** A value of one measure in the unit that reads best. */
 export function formatMeasure(measure: MeasureName, value: number): string {
-  if (measure === 'accuracy') return formatPercent(value);
-  if (measure === 'auc' || measure === 'mse') return value.toPrecision(4);
+  if (isQuality(measure)) return metricNamed(measure).percent ? formatPercent(value) : value.toPrecision(4);
   if (measure === 'latency') return formatMicroseconds(value);
   return measure === 'instructions' ? formatCount(value) : formatBytes(value);
 }

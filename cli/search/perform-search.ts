@@ -1,6 +1,12 @@
 import type { Board } from '../../boards/load.ts';
 import { bestOf, frontOf } from '../../converter/search/choose-best.ts';
-import { type Goal, type Limit, objectivesOf, violationOf } from '../../converter/search/measures.ts';
+import {
+  type Goal,
+  type Limit,
+  metricOf,
+  objectivesOf,
+  violationOf,
+} from '../../converter/search/measures.ts';
 import type { Space } from '../../converter/search/space.ts';
 import type { SamplerName } from '../../converter/search/suggest.ts';
 import { chooseBoard } from '../board/board-choice.ts';
@@ -40,6 +46,7 @@ export interface SearchOptions {
   readonly calib?: string;
   readonly test?: string;
   readonly train?: string;
+  readonly metric?: string;
   readonly only: readonly KnobLimit[];
   readonly budget: readonly Limit[];
   readonly trials: number;
@@ -71,19 +78,22 @@ interface Prepared {
   readonly study: Study;
 }
 
-function prepare(context: Context, path: string, options: SearchOptions): Prepared {
+async function prepare(context: Context, path: string, options: SearchOptions): Promise<Prepared> {
   const board = chooseBoard(options.board);
   if (!board.emulator && options.budget.some(({ measure }) => measure === 'instructions')) {
     throw notCounted(board.id);
   }
   const model = openModel(context, path, options.inputShape);
   const space = options.only.reduce(restrict, spaceOf(model));
-  const dataset = readDataPath(options.data);
-  const train = options.train === undefined ? undefined : readDataPath(options.train);
-  const data = searchData(model, { data: dataset, train, prunes: canPrune(space) }, options.seed);
-  const goal = goalOf(model, data.scored, options.budget);
-  if (options.test !== undefined) labelledSamples(model, readDataPath(options.test), options.seed);
-  const calib = options.calib === undefined ? dataset : readDataPath(options.calib);
+  const dataset = readDataPath(context, options.data);
+  const train = options.train === undefined ? undefined : readDataPath(context, options.train);
+  const choice = { metric: options.metric ?? metricOf(options.budget), seed: options.seed };
+  const sets = { data: dataset, train, prunes: canPrune(space) };
+  const data = await searchData(context, model, sets, choice);
+  const goal = goalOf(data.scored, options.budget);
+  if (options.test !== undefined)
+    await labelledSamples(context, model, readDataPath(context, options.test), choice);
+  const calib = options.calib === undefined ? dataset : readDataPath(context, options.calib);
   const subject = {
     model: hashOfModel(model),
     data: hashOfData(dataset),
@@ -98,10 +108,21 @@ function prepare(context: Context, path: string, options: SearchOptions): Prepar
   return { path, options, board, model, goal, space, data, study };
 }
 
-function workloadsOf({ path, options, board, goal, space }: Prepared): Workload[] {
+function workloadsOf({ path, options, board, goal, space, data: read }: Prepared): Workload[] {
   const { inputShape = [], data, calib = data, train = null, seed, ports, jobs } = options;
   const prunes = canPrune(space);
-  const shared = { model: path, inputShape, calib, data, train, prunes, board: options.board, goal, seed };
+  const shared = {
+    model: path,
+    inputShape,
+    calib,
+    data,
+    train,
+    prunes,
+    board: options.board,
+    goal,
+    metric: read.scored.metric.name,
+    seed,
+  };
   if (ports.length > 0) return ports.map((port) => ({ ...shared, port }));
   // Without a port a real board is found by its USB ids, and there is one of it.
   return Array.from({ length: board.emulator ? jobs : 1 }, () => ({ ...shared, port: null }));
@@ -219,9 +240,9 @@ async function runTrials(context: Context, prepared: Prepared): Promise<Trial[]>
 }
 
 /** What converting again takes, here where the search was started. */
-function workshopOf({ model, options, data }: Prepared) {
+function workshopOf(context: Context, { model, options, data }: Prepared) {
   const { calib = options.data, seed } = options;
-  const calibration = readCalibration(calib, model.graph.inputs);
+  const calibration = readCalibration(context, calib, model.graph);
   return { model, calibration, pruner: data.trained && new Pruner(model, data.trained, seed) };
 }
 
@@ -231,11 +252,14 @@ async function scoreOnTest(
   prepared: Prepared,
   entries: readonly FrontEntry[],
 ): Promise<FrontEntry[]> {
-  const { model } = prepared;
+  const { model, data } = prepared;
   const { test, seed } = prepared.options;
   if (test === undefined) return [...entries];
-  const samples = labelledSamples(model, readDataPath(test), seed);
-  const workshop = workshopOf(prepared);
+  const samples = await labelledSamples(context, model, readDataPath(context, test), {
+    metric: data.scored.metric.name,
+    seed,
+  });
+  const workshop = workshopOf(context, prepared);
   return context.output.step('score the front on --test', async (progress) => {
     const scored: FrontEntry[] = [];
     for (const entry of entries) {
@@ -252,7 +276,7 @@ async function writeBest(context: Context, prepared: Prepared, { assignment }: F
   const { model, options, path } = prepared;
   if (options.output === undefined) return;
   const converted = await context.output.step('convert the best', () =>
-    convertTrial(context, workshopOf(prepared), assignment),
+    convertTrial(context, workshopOf(context, prepared), assignment),
   );
   const report = reportOf(model, converted, { optimize: optimizeOf(assignment) });
   writeModelFolder(context, options.output, report, converted, [path]);
@@ -264,7 +288,7 @@ export async function performSearch(
   path: string,
   options: SearchOptions,
 ): Promise<SearchReport> {
-  const prepared = prepare(context, path, options);
+  const prepared = await prepare(context, path, options);
   const trials = await runTrials(context, prepared);
   const report = reportOn(prepared, trials);
   if (!report) throw nothingMeasured(trials.length, reasonsOf(trials));

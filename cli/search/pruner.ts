@@ -43,13 +43,12 @@ export class Pruner {
   }
 
   private read(): TrainingInput {
-    const { inputs, labels } = this.samples.first(this.samples.count);
-    const data = { file: this.model.name, data: labels.data, shape: labels.shape };
+    const { inputs, labels, metric } = this.samples.first(this.samples.count);
     return {
       graph: optimize(this.model.graph),
       inputs: floatBatch(inputs),
       count: this.samples.count,
-      labels: data,
+      labels: { file: this.model.name, task: labels.task, metric, data: labels.data },
     };
   }
 }

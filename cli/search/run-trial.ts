@@ -40,12 +40,16 @@ export interface Bench {
 }
 
 /** Reads model and data. Throws what reading them throws. */
-export function openWorkload(context: Context, workload: Workload): Bench {
-  const { data, train, calib, prunes, seed } = workload;
+export async function openWorkload(context: Context, workload: Workload): Promise<Bench> {
+  const { data, train, calib, prunes, seed, metric } = workload;
   const model = openModel(context, workload.model, workload.inputShape);
-  const sets = { data: readDataPath(data), train: train === null ? undefined : readDataPath(train), prunes };
-  const { scored, trained } = searchData(model, sets, seed);
-  const calibration = readCalibration(calib, model.graph.inputs);
+  const sets = {
+    data: readDataPath(context, data),
+    train: train === null ? undefined : readDataPath(context, train),
+    prunes,
+  };
+  const { scored, trained } = await searchData(context, model, sets, { metric, seed });
+  const calibration = readCalibration(context, calib, model.graph);
   const pruner = trained && new Pruner(model, trained, seed);
   return { workload, model, calibration, samples: scored, pruner };
 }

@@ -1,4 +1,4 @@
-import type { Limit, MeasureName, Measures, QualityMetric } from '../../converter/search/measures.ts';
+import type { Limit, MeasureName, Measures, QualityName } from '../../converter/search/measures.ts';
 import type { Assignment } from '../../converter/search/space.ts';
 import type { Trial } from './trial.ts';
 
@@ -15,7 +15,7 @@ export interface FrontEntry {
 export interface SearchReport {
   readonly model: { readonly path: string; readonly sha256: string; readonly format: string };
   readonly board: string;
-  readonly metric: QualityMetric;
+  readonly metric: QualityName;
   readonly budget: readonly Limit[];
   readonly objectives: readonly MeasureName[];
   readonly sampler: string;

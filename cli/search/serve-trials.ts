@@ -12,7 +12,7 @@ export async function serveTrials(context: Context): Promise<void> {
 
   async function answer(message: ToWorker & { type: 'trial' }): Promise<TrialResult> {
     try {
-      bench ??= openWorkload(context, workload!);
+      bench ??= await openWorkload(context, workload!);
       return await runTrial(context, bench, message.job);
     } catch (error) {
       context.lifetime.signal.throwIfAborted();

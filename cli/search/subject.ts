@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { isQuantized } from '../../converter/convert-model.ts';
 import type { Dataset } from '../../converter/data/dataset.ts';
-import { labelsFor, samplesFor } from '../../converter/data/samples.ts';
-import { score } from '../../converter/evaluate/metrics.ts';
-import { bytesOf, elementCount } from '../../converter/ir/tensor.ts';
-import type { Goal, Limit, QualityMetric } from '../../converter/search/measures.ts';
-import { isQuality } from '../../converter/search/measures.ts';
-import { labelsNeeded } from '../analyze/errors.ts';
+import { bytesOf } from '../../converter/ir/tensor.ts';
+import { type Goal, isQuality, type Limit, qualityOf } from '../../converter/search/measures.ts';
+import type { Context } from '../context.ts';
+import { labelledSetOf } from '../engine/labelled-set.ts';
 import type { OpenModel } from '../model/open-model.ts';
 import { metricMismatch, tooFewToSplit } from './errors.ts';
 import { spaceFor } from './knobs.ts';
@@ -28,11 +26,21 @@ export function hashOfData({ arrays }: Dataset): string {
   return hash.digest('hex');
 }
 
-/** The labelled samples of a data set, as a model takes them. Throws E_LABELS_NEEDED and what reading samples throws. */
-export function labelledSamples(model: OpenModel, dataset: Dataset, seed: number): LabelledSamples {
-  if (!dataset.arrays.has('y')) throw labelsNeeded(dataset.file);
-  const inputs = samplesFor(model.graph.inputs, dataset, 'x');
-  return LabelledSamples.shuffled(inputs, labelsFor(dataset, inputs[0]?.count ?? 0), seed);
+/** The labelled samples of a data set, as a model takes them. Throws what reading samples throws. */
+export async function labelledSamples(
+  context: Context,
+  model: OpenModel,
+  dataset: Dataset,
+  { metric, seed }: SearchChoice,
+): Promise<LabelledSamples> {
+  return LabelledSamples.shuffled(await labelledSetOf(context, model, dataset, { metric }), seed);
+}
+
+/** What decides how samples are scored and in which order they are taken. */
+export interface SearchChoice {
+  /** Name of a metric; otherwise labels and model choose. */
+  readonly metric: string | undefined;
+  readonly seed: number;
 }
 
 /** Fewer samples than this are not worth splitting. */
@@ -48,31 +56,23 @@ export interface SearchData {
  * Without training data of their own, half of the labelled samples are trained on and the other half scored on, so
  * that no model is judged by what it learned from. Throws E_DATA_COUNT where there are too few.
  */
-export function searchData(
+export async function searchData(
+  context: Context,
   model: OpenModel,
   { data, train, prunes }: { data: Dataset; train: Dataset | undefined; prunes: boolean },
-  seed: number,
-): SearchData {
-  const scored = labelledSamples(model, data, seed);
+  choice: SearchChoice,
+): Promise<SearchData> {
+  const scored = await labelledSamples(context, model, data, choice);
   if (!prunes) return { scored, trained: undefined };
-  if (train) return { scored, trained: labelledSamples(model, train, seed) };
+  if (train) return { scored, trained: await labelledSamples(context, model, train, choice) };
   if (scored.count < leastToSplit) throw tooFewToSplit(data.file, scored.count, leastToSplit);
   const [first, second] = scored.halves();
   return { scored: first, trained: second };
 }
 
-/** By what a model is judged on labelled samples: outputs of the right size tell, whatever they hold. */
-function metricOf(model: OpenModel, samples: LabelledSamples): QualityMetric {
-  const { inputs, labels } = samples.first(1);
-  const size = elementCount(model.graph.outputs[0]!.shape);
-  const { metric } = score(inputs[0]!.array.data, new Float32Array(size), labels);
-  if (metric === 'mse') return 'mse';
-  return metric === 'top-1' ? 'accuracy' : 'auc';
-}
-
 /** Throws E_BUDGET for a limit on another quality than the one that the data allow to measure. */
-export function goalOf(model: OpenModel, samples: LabelledSamples, limits: readonly Limit[]): Goal {
-  const quality = metricOf(model, samples);
+export function goalOf({ metric }: LabelledSamples, limits: readonly Limit[]): Goal {
+  const quality = qualityOf(metric);
   const wrong = limits.find(({ measure }) => isQuality(measure) && measure !== quality);
   if (wrong) throw metricMismatch(wrong.measure, quality);
   return { quality, limits };

@@ -16,6 +16,8 @@ export interface Workload {
   readonly board: string;
   readonly port: string | null;
   readonly goal: Goal;
+  /** Name of the metric that the goal's quality is. */
+  readonly metric: string;
   /** Decides the order in which samples are taken. */
   readonly seed: number;
 }

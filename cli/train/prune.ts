@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isQuantized } from '../../converter/convert-model.ts';
-import { labelsFor, samplesFor } from '../../converter/data/samples.ts';
+import { samplesFor } from '../../converter/data/samples.ts';
 import { floatBatch } from '../../converter/evaluate/encode.ts';
 import { optimize } from '../../converter/pipeline.ts';
 import { readCheckpoint, writeCheckpoint } from '../../converter/prune/checkpoint.ts';
@@ -16,6 +16,7 @@ import type { Sparsity } from '../../converter/prune/sparse-masks.ts';
 import { type SparsifiedModel, sparsifyModel } from '../../converter/prune/sparsify-model.ts';
 import type { TrainingInput } from '../../converter/train/training-session.ts';
 import type { Context } from '../context.ts';
+import { judgeSamples } from '../engine/labelled-set.ts';
 import { readDataPath } from '../files/data-path.ts';
 import { writeFileAtomically } from '../files/output-file.ts';
 import { removeQuietly } from '../files/temporary.ts';
@@ -27,19 +28,29 @@ import { formatDuration } from '../report/format.ts';
 
 export interface PruneChoice extends PruneSettings {
   readonly data: string;
+  /** Name of the metric for the samples held out. */
+  readonly metric?: string | undefined;
   readonly board: string;
   /** Where the result goes; the checkpoint stands beside it. */
   readonly output: string;
 }
 
 /** Samples and, where the data have them, labels. */
-export function readTrainingData(model: OpenModel, path: string): Omit<TrainingInput, 'graph'> {
-  const dataset = readDataPath(path);
-  const samples = samplesFor(model.graph.inputs, dataset, 'x');
-  const count = samples[0]?.count ?? 0;
-  const y = dataset.arrays.has('y') ? labelsFor(dataset, count) : undefined;
-  const labels = { file: path, ...(y ? { data: y.data } : {}) };
-  return { inputs: floatBatch(samples), count, labels };
+export async function readTrainingData(
+  context: Context,
+  model: OpenModel,
+  path: string,
+  metric?: string,
+): Promise<Omit<TrainingInput, 'graph'>> {
+  const dataset = readDataPath(context, path);
+  const samples = samplesFor(model.graph, dataset, 'x');
+  const judged = await judgeSamples(context, model, dataset, samples, metric);
+  const { task, labels } = judged;
+  return {
+    inputs: floatBatch(samples),
+    count: samples[0]?.count ?? 0,
+    labels: { file: path, task, metric: judged.metric, ...(labels ? { data: labels.data } : {}) },
+  };
 }
 
 /** Names a run by all that decides its result. */
@@ -109,7 +120,7 @@ export async function pruneOpenModel(
 ): Promise<PrunedModel> {
   const graph = optimize(model.graph);
   if (isQuantized(graph)) throw alreadyQuantized(model.name);
-  const input = { graph, ...readTrainingData(model, choice.data) };
+  const input = { graph, ...(await readTrainingData(context, model, choice.data, choice.metric)) };
   tellWithoutLabels(context, input, choice);
   const key = runKey(model, input, choice);
   const path = checkpointPath(choice.output);
@@ -149,7 +160,7 @@ export async function sparsifyOpenModel(
 ): Promise<SparsifiedModel> {
   const graph = optimize(model.graph);
   if (isQuantized(graph)) throw alreadyQuantized(model.name);
-  const input = { graph, ...readTrainingData(model, choice.data) };
+  const input = { graph, ...(await readTrainingData(context, model, choice.data, choice.metric)) };
   return context.output.step(`sparsify ${model.name}`, (progress) =>
     sparsifyModel(input, choice, sparsity, {
       onProgress: progressTeller(context, progress),

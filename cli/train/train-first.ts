@@ -89,9 +89,9 @@ async function tuned(
   if (calib === undefined) throw calibrationNeeded(model.graph.inputs.map((port) => port.shape));
   const graph = optimize(model.graph);
   const { method, methodOfLayer, perTensor } = { ...defaultRecipe, ...recipe };
-  const { histograms } = await observe(graph, readCalibration(calib, model.graph.inputs));
+  const { histograms } = await observe(graph, readCalibration(context, calib, model.graph));
   const ranges = await chooseRanges(graph, histograms, { method, ofLayer: methodOfLayer });
-  const input = { graph, ...readTrainingData(model, data) };
+  const input = { graph, ...(await readTrainingData(context, model, data)) };
   const result = await context.output.step(`tune ${model.name}`, (progress) => {
     const tell = progressTeller(context, progress);
     return tuneForStorage(

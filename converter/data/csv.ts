@@ -21,9 +21,12 @@ interface Row {
   readonly cells: readonly string[];
 }
 
+const whole = /^[+-]?\d+$/;
+
 /**
  * A table of numbers, one sample a row; commas, semicolons or tabs; a first row of names is optional. Labels are
- * whole numbers or words (numbered in sorted order). Throws E_CSV with line and column.
+ * numbers or words (numbered in sorted order). A table of whole numbers only is of type int64, as pandas has it, any
+ * other float32. Throws E_CSV with line and column.
  */
 export function readCsv(bytes: Uint8Array, file: string, options: CsvOptions): CsvTable {
   const rows = splitRows(bytes, file);
@@ -62,7 +65,9 @@ function cleanCell(cell: string): string {
 function readColumns(rows: readonly Row[], file: string, width: number, label: number): DataArray {
   const features = width - (label < 0 ? 0 : 1);
   if (features === 0) throw badArrayFile(file, 'csv', 'it holds labels but no values');
-  const data = new Float32Array(rows.length * features);
+  const isValue = (_: string, column: number) => column !== label;
+  const integers = rows.every(({ cells }) => cells.filter(isValue).every((cell) => whole.test(cell)));
+  const data = new (integers ? Float64Array : Float32Array)(rows.length * features);
   let at = 0;
   for (const { line, cells } of rows) {
     if (cells.length !== width)
@@ -79,7 +84,7 @@ function readColumns(rows: readonly Row[], file: string, width: number, label: n
       data[at++] = Number(cell);
     }
   }
-  return { name: 'x', dtype: 'float32', shape: [rows.length, features], data };
+  return { name: 'x', dtype: integers ? 'int64' : 'float32', shape: [rows.length, features], data };
 }
 
 function readLabels(

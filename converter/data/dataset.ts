@@ -17,6 +17,10 @@ export interface Dataset {
   readonly classes?: readonly string[];
   /** Images: the axes of `x` are height, width, channels and may be put in the order a model wants. */
   readonly images?: true;
+  /** Samples a second of sounds; that of most of them where they differ. */
+  readonly sampleRate?: number;
+  /** What a user should know of the data, in sentences. */
+  readonly warnings?: readonly string[];
 }
 
 /** One file of a folder of samples. */
@@ -44,6 +48,8 @@ interface Sample {
   readonly shape: readonly number[];
   readonly values: Float32Array;
   readonly image: boolean;
+  /** Of a sound: samples a second. */
+  readonly rate?: number;
 }
 
 function fromImage({ width, height, channels, pixels }: Image): Sample {
@@ -57,10 +63,26 @@ function fromImage({ width, height, channels, pixels }: Image): Sample {
 /** Pixels become 0 to 1, sound -1 to 1. */
 function readSample({ bytes, name }: SampleFile, file: string): Sample {
   if (/\.wav$/i.test(name)) {
-    const { frames, channels, samples } = readWav(bytes, file);
-    return { shape: [frames, channels], values: samples, image: false };
+    const { frames, channels, samples, rate } = readWav(bytes, file);
+    return { shape: [frames, channels], values: samples, image: false, rate };
   }
   return fromImage(/\.png$/i.test(name) ? readPng(bytes, file) : readPnm(bytes, file));
+}
+
+/** The sample rate of most sounds, and a warning where others have another. */
+function judgeRates(files: readonly string[], rates: readonly (number | undefined)[]) {
+  const counts = new Map<number, number>();
+  for (const rate of rates) if (rate !== undefined) counts.set(rate, (counts.get(rate) ?? 0) + 1);
+  const [usual, ...others] = [...counts].sort(([, a], [, b]) => b - a);
+  if (!usual) return {};
+  const [sampleRate] = usual;
+  if (others.length === 0) return { sampleRate };
+  const odd = others.reduce((sum, [, count]) => sum + count, 0);
+  const example = rates.findIndex((rate) => rate !== undefined && rate !== sampleRate);
+  const warning =
+    `${odd} of ${files.length} sounds have another sample rate than ${sampleRate} Hz (${files[example]}: ` +
+    `${rates[example]} Hz): to the model they sound faster or slower; bring all to one rate`;
+  return { sampleRate, warnings: [warning] };
 }
 
 /** Files of a folder with one subfolder a class, as one array. The classes are numbered in sorted order. */
@@ -72,6 +94,7 @@ export function readSampleFiles(files: readonly SampleFile[], folder: string): D
   const reference = readSample(first, `${folder}/${pathOf(first)}`);
   const size = reference.values.length;
   const data = new Float32Array(size * files.length);
+  const rates: (number | undefined)[] = [];
   for (const [i, file] of files.entries()) {
     const sample = readSample(file, `${folder}/${pathOf(file)}`);
     if (sample.shape.join() !== reference.shape.join()) {
@@ -84,6 +107,7 @@ export function readSampleFiles(files: readonly SampleFile[], folder: string): D
       );
     }
     data.set(sample.values, i * size);
+    rates.push(sample.rate);
   }
   const labels = Int32Array.from(files, (file) => classes.indexOf(file.className));
   const x: DataArray = { name: 'x', dtype: 'float32', shape: [files.length, ...reference.shape], data };
@@ -92,5 +116,6 @@ export function readSampleFiles(files: readonly SampleFile[], folder: string): D
     ['x', x],
     ['y', y],
   ]);
-  return { file: folder, arrays, classes, ...(reference.image ? { images: true } : {}) };
+  const judged = judgeRates(files.map(pathOf), rates);
+  return { file: folder, arrays, classes, ...(reference.image ? { images: true } : {}), ...judged };
 }

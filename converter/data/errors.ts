@@ -68,19 +68,14 @@ export function shapeMismatch(
   input: string,
   expected: readonly number[],
 ): TinymlError {
-  const tail = expected.slice(1).join(', ');
+  const sample = expected[0] === 1 ? expected.slice(1) : expected;
   return new TinymlError({
     code: 'E_DATA_SHAPE',
     exit: 1,
     what: `${file}: array ${JSON.stringify(array)} has shape [${found.join(', ')}], but input ${JSON.stringify(input)} expects [${expected.join(', ')}]`,
-    measure: `accepted: [N, ${tail}] with any number of samples N, or one sample of ${elementText(expected)}`,
+    measure: `accepted: [${['N', ...sample].join(', ')}] with any number of samples N, or one sample of shape [${sample.join(', ')}]`,
     hint: "data follow the model's own axis order, as it was exported",
   });
-}
-
-function elementText(shape: readonly number[]): string {
-  const count = shape.reduce((product, size) => product * size, 1);
-  return `${count} ${count === 1 ? 'element' : 'elements'}`;
 }
 
 export function missingInput(file: string, inputs: readonly string[], found: readonly string[]): TinymlError {
@@ -125,10 +120,6 @@ export function labelMismatch(file: string, samples: number, labels: number): Ti
     exit: 1,
     what: `${file}: x holds ${samples} samples but y ${labels} labels`,
   });
-}
-
-export function badLabel(file: string, index: number, what: string): TinymlError {
-  return new TinymlError({ code: 'E_DATA_LABELS', exit: 1, what: `${file}: label ${index} ${what}` });
 }
 
 /** Files of a folder that differ where all must be alike. */

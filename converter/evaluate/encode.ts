@@ -16,9 +16,13 @@ const limits: Readonly<Record<Exclude<DType, 'float32'>, readonly [number, numbe
   bool: [0, 1],
 };
 
-/** All samples of each input as real numbers, one after another. */
+function asReal({ means, type }: InputSamples, data: ArrayLike<number>): Float32Array {
+  return means === 'codes' ? realNumbers(data, type.quant) : Float32Array.from(data);
+}
+
+/** All samples of each input as real numbers, one after another; codes of a quantized input by its scale. */
 export function floatBatch(inputs: readonly InputSamples[]): Float32Array[] {
-  return inputs.map(({ array, count, size }) => Float32Array.from(array.data.subarray(0, count * size)));
+  return inputs.map((input) => asReal(input, input.array.data.subarray(0, input.count * input.size)));
 }
 
 function quantizeInto(
@@ -35,38 +39,39 @@ function quantizeInto(
   }
 }
 
-/** Whole numbers given for an integer input are taken as they are stored. */
-function storeInto(target: TensorData, source: ArrayLike<number>, input: InputSamples, dtype: DType): void {
-  const [low, high] = dtype === 'float32' ? [-Infinity, Infinity] : limits[dtype];
+/** Codes as they are stored; throws E_EVALUATE_RANGE for what the type cannot hold. */
+function storeInto(target: TensorData, source: ArrayLike<number>, name: string, dtype: DType): void {
+  const [low, high] = limits[dtype as Exclude<DType, 'float32'>];
   for (let i = 0; i < source.length; i++) {
     const value = source[i]!;
-    if (!(value >= low && value <= high)) throw valueOutOfRange(input.name, value, dtype);
-    target[i] = (target instanceof BigInt64Array ? BigInt(Math.trunc(value)) : value) as never;
+    if (!(value >= low && value <= high && Number.isInteger(value)))
+      throw valueOutOfRange(name, value, dtype);
+    target[i] = (target instanceof BigInt64Array ? BigInt(value) : value) as never;
   }
 }
 
 /**
- * One sample as the graph's inputs hold it: in the graph's layout and type. Real numbers given for a quantized input
- * are quantized; whole numbers are taken as stored values. Throws E_EVALUATE_RANGE.
+ * One sample as the inputs of `graph`, which may be the user's own model or a conversion of it, hold it: in their
+ * layout and type. Real numbers are quantized where the graph wants codes. Throws E_EVALUATE_RANGE.
  */
 export function encodeSample(graph: Graph, inputs: readonly InputSamples[], index: number): TensorData[] {
   return graph.inputs.map((port, i) => {
     const input = inputs[i]!;
     const { type } = tensorOf(graph, port.value);
     const source = sampleAt(input, index);
+    if (type.dtype === 'float32') return toGraphLayout(port, asReal(input, source));
     const target = allocate(type.dtype, source.length);
-    const isReal = input.array.dtype.startsWith('float');
-    if (isReal && type.quant && type.dtype !== 'float32') quantizeInto(target, source, type, type.quant);
-    else storeInto(target, source, input, type.dtype);
+    if (input.means === 'real' && type.quant) quantizeInto(target, source, type, type.quant);
+    else storeInto(target, source, input.name, type.dtype);
     return toGraphLayout(port, target);
   });
 }
 
 /** Real numbers of stored ones. */
-export function dequantizeData(data: TensorData, quant: Quantization | undefined): Float32Array {
-  if (!quant) return Float32Array.from(data as ArrayLike<number | bigint>, Number);
+export function realNumbers(data: ArrayLike<number | bigint>, quant: Quantization | undefined): Float32Array {
+  if (!quant) return Float32Array.from(data, Number);
   const [scale, zeroPoint] = [quant.scale[0]!, quant.zeroPoint[0]!];
-  return Float32Array.from(data as ArrayLike<number>, (value) => (value - zeroPoint) * scale);
+  return Float32Array.from(data, (value) => (Number(value) - zeroPoint) * scale);
 }
 
 /** Outputs of many samples put together: one array per port, samples one after another, in the user's axis order. */

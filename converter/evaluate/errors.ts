@@ -22,7 +22,8 @@ export function valueOutOfRange(input: string, value: number, dtype: string): Ti
   return new TinymlError({
     code: 'E_EVALUATE_RANGE',
     exit: 1,
-    what: `input ${JSON.stringify(input)} is of type ${dtype}, which cannot hold ${value}`,
-    hint: 'give real numbers (float32) to have them quantized, or stored values of the input type',
+    what: `input ${JSON.stringify(input)} of the model is ${dtype}, which cannot hold ${value}`,
+    measure: 'whole numbers are taken as the codes that such an input stores',
+    hint: "save real numbers as float32 (x.astype(np.float32)) to have them quantized by the input's scale",
   });
 }

@@ -1,6 +1,6 @@
-import type { Score } from '../evaluate/metrics.ts';
 import { tensorOf } from '../ir/graph.ts';
 import type { Graph } from '../ir/types.ts';
+import type { Score } from '../metrics/metric.ts';
 import type { AdamState } from '../train/adam.ts';
 import { shuffledIndices } from '../train/random.ts';
 import type { Trainer } from '../train/trainer.ts';

@@ -1,5 +1,5 @@
-import type { Score } from '../evaluate/metrics.ts';
 import type { Graph } from '../ir/types.ts';
+import type { Score } from '../metrics/metric.ts';
 import type { Trainer } from '../train/trainer.ts';
 import { type TrainingInput, TrainingSession, type TrainingSettings } from '../train/training-session.ts';
 import { noSparseGain, nothingToMask } from './errors.ts';

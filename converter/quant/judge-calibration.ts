@@ -1,4 +1,3 @@
-import type { FloatBatch } from '../evaluate/float.ts';
 import { tensorOf } from '../ir/graph.ts';
 import { elementCount } from '../ir/tensor.ts';
 import type { Graph } from '../ir/types.ts';
@@ -11,8 +10,6 @@ const fewSamples = 32;
 const leastDistinct = 0.5;
 /** Names listed before the rest is only counted. */
 const listed = 4;
-/** Share of later values outside of the calibrated range that is worth a word. */
-const toleratedOutside = 0.001;
 
 /** Samples that differ from all before them, by a 32-bit hash of their bytes (FNV-1a). */
 function distinctSamples({ inputs, count }: CalibrationData): number {
@@ -69,28 +66,4 @@ export function judgeCalibration(graph: Graph, data: CalibrationData, histograms
     ...constantInputs(graph, histograms),
     ...constantLayers(graph, histograms),
   ];
-}
-
-/** What later data show of a calibration set, in sentences: values that the inputs' ranges do not hold. */
-export function judgeLaterData(graph: Graph, histograms: Histograms, inputs: FloatBatch): string[] {
-  return graph.inputs.flatMap(({ name, value }, i) => {
-    const seen = histograms.get(value);
-    const data = inputs[i]!;
-    if (!seen || data.length === 0) return [];
-    const slack = (seen.max - seen.min) / 255;
-    let outside = 0;
-    let [min, max] = [data[0]!, data[0]!];
-    for (const x of data) {
-      if (x < seen.min - slack || x > seen.max + slack) outside++;
-      if (x < min) min = x;
-      if (x > max) max = x;
-    }
-    if (outside <= toleratedOutside * data.length) return [];
-    const share = ((100 * outside) / data.length).toFixed(1);
-    const short = (x: number) => Number(x.toPrecision(4));
-    return [
-      `input ${name}: ${share} % of the data lie outside of the calibration data's range ` +
-        `(${short(min)} to ${short(max)} against ${short(seen.min)} to ${short(seen.max)}) and are clipped`,
-    ];
-  });
 }

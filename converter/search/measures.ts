@@ -1,8 +1,9 @@
+import { type Metric, metricNamed, metricNames } from '../metrics/metric.ts';
 import type { Outcome } from './pareto.ts';
 
 /** What a trial was measured to need and to be worth. */
 export interface Measures {
-  /** Accuracy or area under the curve: of 1, more is better; or a mean squared error, less is better. */
+  /** The metric that the goal names. */
   readonly quality: number;
   /** Microseconds of one inference. */
   readonly latency: number;
@@ -13,33 +14,47 @@ export interface Measures {
   readonly flash: number;
 }
 
-export type QualityMetric = 'accuracy' | 'auc' | 'mse';
+/** The metric that a search goes by, as budgets name it; see `qualityOf`. */
+export type QualityName = string;
 export type CostName = 'latency' | 'instructions' | 'ram' | 'flash';
-export type MeasureName = QualityMetric | CostName;
+export type MeasureName = QualityName | CostName;
 
-/** A bound on one measure: at least for accuracy and area under the curve, at most for everything else. */
+/** A bound on one measure: at least where more is better, at most for everything else. */
 export interface Limit {
   readonly measure: MeasureName;
   readonly value: number;
 }
 
-export const qualityMetrics: readonly QualityMetric[] = ['accuracy', 'auc', 'mse'];
-export const measureNames: readonly MeasureName[] = [
-  ...qualityMetrics,
-  'latency',
-  'instructions',
-  'ram',
-  'flash',
-];
+const costNames: readonly CostName[] = ['latency', 'instructions', 'ram', 'flash'];
 
-export const isQuality = (measure: MeasureName): measure is QualityMetric =>
-  (qualityMetrics as readonly string[]).includes(measure);
+/** Budgets say accuracy for top-1, and auc whether a score or a reconstruction error is ranked. */
+const budgetNames: ReadonlyMap<string, QualityName> = new Map([
+  ['top-1', 'accuracy'],
+  ['reconstruction-auc', 'auc'],
+]);
+
+export const qualityOf = ({ name }: Metric): QualityName => budgetNames.get(name) ?? name;
+
+const qualityNames: readonly QualityName[] = [
+  ...new Set(metricNames.map((name) => qualityOf(metricNamed(name)))),
+];
+export const measureNames: readonly MeasureName[] = [...qualityNames, ...costNames];
+
+export const isQuality = (measure: MeasureName): boolean =>
+  !(costNames as readonly string[]).includes(measure);
+
+/** The metric that limits ask for, where their word for it has one meaning only. */
+export function metricOf(limits: readonly Limit[]): string | undefined {
+  const plain = [...budgetNames.values()];
+  return limits.find(({ measure }) => isQuality(measure) && !plain.includes(measure))?.measure;
+}
 
 /** Whether more of it is better. */
-export const wantsMore = (measure: MeasureName) => measure === 'accuracy' || measure === 'auc';
+export const wantsMore = (measure: MeasureName): boolean =>
+  isQuality(measure) && metricNamed(measure).better === 'more';
 
 export function measuredOf(measures: Measures, measure: MeasureName): number | null {
-  return isQuality(measure) ? measures.quality : measures[measure];
+  return isQuality(measure) ? measures.quality : measures[measure as CostName];
 }
 
 /** By how much a limit is missed, relative to it; 0 where it is kept, or where the board cannot measure it. */
@@ -52,7 +67,7 @@ export function missOf(measures: Measures, { measure, value }: Limit): number {
 
 /** What a search is about: the limits to be kept, and what is to be made better within them. */
 export interface Goal {
-  readonly quality: QualityMetric;
+  readonly quality: QualityName;
   readonly limits: readonly Limit[];
 }
 

@@ -1,5 +1,13 @@
+import { metricNamed } from '../metrics/metric.ts';
 import { badLimit, limitGivenTwice, unknownMeasure } from './errors.ts';
-import { isQuality, type Limit, type MeasureName, measureNames, wantsMore } from './measures.ts';
+import {
+  type CostName,
+  isQuality,
+  type Limit,
+  type MeasureName,
+  measureNames,
+  wantsMore,
+} from './measures.ts';
 
 const count = { '': 1, k: 1e3, m: 1e6 };
 /** `k` alone is a kibibyte, as linkers and data sheets have it; `kB` is 1000 bytes. */
@@ -7,52 +15,57 @@ const bytes = { '': 1, b: 1, k: 1024, kib: 1024, kb: 1000, m: 1_048_576, mib: 1_
 const share = { '': 1, '%': 0.01 };
 
 /** What may stand behind a number, and what it is worth. */
-const units: Readonly<Record<MeasureName, Readonly<Record<string, number>>>> = {
-  accuracy: share,
-  auc: share,
-  mse: { '': 1 },
+const costUnits: Readonly<Record<CostName, Readonly<Record<string, number>>>> = {
   latency: { us: 1, ms: 1e3, s: 1e6 },
   instructions: count,
   ram: bytes,
   flash: bytes,
 };
 
-const examples: Readonly<Record<MeasureName, string>> = {
-  accuracy: 'accuracy>=0.97 or accuracy>=97%',
-  auc: 'auc>=0.95',
-  mse: 'mse<0.01',
+function unitsOf(measure: MeasureName): Readonly<Record<string, number>> {
+  if (!isQuality(measure)) return costUnits[measure as CostName];
+  return metricNamed(measure).atMostOne ? share : { '': 1 };
+}
+
+const costExamples: Readonly<Record<CostName, string>> = {
   latency: 'latency<5ms or latency<800us',
   instructions: 'instructions<100k',
   ram: 'ram<20k (bytes; k is 1024)',
   flash: 'flash<64k (bytes; k is 1024)',
 };
 
-const pattern = /^\s*([A-Za-z]+)\s*(>=|<=|>|<|=)\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*([A-Za-z%]*)\s*$/;
+function exampleOf(measure: MeasureName): string {
+  if (!isQuality(measure)) return costExamples[measure as CostName];
+  if (measure === 'accuracy') return 'accuracy>=0.97 or accuracy>=97%';
+  return wantsMore(measure) ? `${measure}>=0.95` : `${measure}<0.01`;
+}
+
+const pattern = /^\s*([A-Za-z][A-Za-z0-9-]*)\s*(>=|<=|>|<|=)\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*([A-Za-z%]*)\s*$/;
 
 function parseLimit(text: string): Limit {
-  const name = /^\s*([A-Za-z]*)/.exec(text)![1]!.toLowerCase();
+  const name = /^\s*([A-Za-z][A-Za-z0-9-]*)?/.exec(text)![1]?.toLowerCase() ?? '';
   const measure = measureNames.find((candidate) => candidate === name);
   if (!measure) throw unknownMeasure(text, name, measureNames);
   const match = pattern.exec(text);
-  if (!match) throw badLimit(text, 'it is not a name, a comparison and a number', examples[measure]);
+  if (!match) throw badLimit(text, 'it is not a name, a comparison and a number', exampleOf(measure));
   const [, , comparison, number, unit] = match;
   const direction = wantsMore(measure) ? '>' : '<';
   if (comparison !== '=' && !comparison!.startsWith(direction)) {
     throw badLimit(
       text,
       `${measure} has a ${direction === '>' ? 'lower' : 'upper'} limit`,
-      examples[measure],
+      exampleOf(measure),
     );
   }
-  const factor = units[measure][unit!.toLowerCase()];
+  const factor = unitsOf(measure)[unit!.toLowerCase()];
   if (factor === undefined) {
-    const known = Object.keys(units[measure]).filter((one) => one !== '');
+    const known = Object.keys(unitsOf(measure)).filter((one) => one !== '');
     const what = known.length > 0 ? `units of ${measure} are ${known.join(', ')}` : `${measure} has no unit`;
-    throw badLimit(text, what, examples[measure]);
+    throw badLimit(text, what, exampleOf(measure));
   }
   const value = Number(number) * factor;
-  if (isQuality(measure) && measure !== 'mse' && value > 1) {
-    throw badLimit(text, `${measure} is at most 1, or 100%`, examples[measure]);
+  if (isQuality(measure) && metricNamed(measure).atMostOne && value > 1) {
+    throw badLimit(text, `${measure} is at most 1, or 100%`, exampleOf(measure));
   }
   return { measure, value };
 }
@@ -68,6 +81,11 @@ export function parseBudget(text: string): Limit[] {
     if (limits.some(({ measure }) => measure === limit.measure)) throw limitGivenTwice(text, limit.measure);
     limits.push(limit);
   }
-  if (limits.length === 0) throw badLimit(text, 'it holds no limit', Object.values(examples).join('; '));
+  if (limits.length === 0)
+    throw badLimit(
+      text,
+      'it holds no limit',
+      [exampleOf('accuracy'), ...Object.values(costExamples)].join('; '),
+    );
   return limits;
 }

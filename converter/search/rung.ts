@@ -1,3 +1,4 @@
+import { metricNamed } from '../metrics/metric.ts';
 import { type Goal, type Limit, type Measures, minimized, objectivesOf, violationOf } from './measures.ts';
 import type { Outcome } from './pareto.ts';
 
@@ -17,7 +18,7 @@ const doubt = 2;
 
 /** The best that the quality on all samples may well be (normal approximation of a share's standard error). */
 function hopedFor({ quality, samples }: RungMeasure, goal: Goal): number {
-  if (goal.quality === 'mse') return quality;
+  if (!metricNamed(goal.quality).atMostOne) return quality;
   return Math.min(1, quality + doubt * Math.sqrt(Math.max(0, quality * (1 - quality)) / samples));
 }
 

@@ -28,25 +28,6 @@ export function labelsNeeded(file: string): TinymlError {
   });
 }
 
-export function labelTooLarge(file: string, label: number, classes: number): TinymlError {
-  return new TinymlError({
-    code: 'E_TRAIN_LABELS',
-    exit: 1,
-    what: `${file}: label ${label} does not fit a model with ${classes} outputs`,
-    measure: `labels may be 0 to ${classes - 1}`,
-    hint: 'number the classes from 0 in the order of the outputs',
-  });
-}
-
-export function targetsDoNotFit(file: string, given: number, wanted: number): TinymlError {
-  return new TinymlError({
-    code: 'E_TRAIN_LABELS',
-    exit: 1,
-    what: `${file}: y holds ${given} numbers for each sample, but the model has ${wanted} outputs`,
-    measure: `y may be a class number, or ${wanted} wanted outputs, for each sample`,
-  });
-}
-
 export function trainingDiverged(epoch: number, rate: number): TinymlError {
   return new TinymlError({
     code: 'E_TRAIN_DIVERGED',

@@ -1,9 +1,11 @@
 import { toGraphLayout } from '../evaluate/ports.ts';
 import { pruneUnused, viewOf } from '../ir/graph.ts';
 import { elementCount } from '../ir/tensor.ts';
-import type { Graph } from '../ir/types.ts';
+import type { Graph, Port } from '../ir/types.ts';
+import type { Task } from '../metrics/labels.ts';
+import type { Metric } from '../metrics/metric.ts';
 import type { FloatTensor, Tf } from '../ops/define-op.ts';
-import { labelsNeeded, labelTooLarge, targetsDoNotFit } from './errors.ts';
+import { labelsNeeded } from './errors.ts';
 
 /** What training minimizes: `classes` compares logits with a class, `binary` one logit, `values` wanted outputs. */
 export type ObjectiveKind = 'classes' | 'binary' | 'values';
@@ -32,9 +34,13 @@ export function lossGraph(graph: Graph): LossGraph {
   return { graph: pruneUnused({ ...graph, outputs: [{ ...port, value }] }), head };
 }
 
-/** Labels as they stand in a data file, and its name for messages. */
+/** What to train for (`metrics/judge-labels.ts`), and how the result is scored. */
 export interface TrainingLabels {
+  /** The data file, for messages. */
   readonly file: string;
+  readonly task: Task;
+  readonly metric: Metric;
+  /** Class numbers from 0, or wanted outputs in the user's axis order; absent where the file has none. */
   readonly data?: ArrayLike<number>;
 }
 
@@ -42,51 +48,41 @@ function everySample(count: number): Int32Array {
   return Int32Array.from({ length: count }, (_, i) => i);
 }
 
-function chosenClass(file: string, labels: ArrayLike<number>, classes: number): Float32Array {
-  const worst = Array.from(labels).find((label) => label >= classes);
-  if (worst !== undefined) throw labelTooLarge(file, worst, classes);
-  return Float32Array.from(labels);
+/** Numbers of `count` samples in the layout of the graph's output. */
+function inGraphLayout(port: Port, count: number, source: ArrayLike<number>): Float32Array {
+  const width = elementCount(port.shape);
+  const targets = new Float32Array(count * width);
+  for (let n = 0; n < count; n++) {
+    const one = Float32Array.from({ length: width }, (_, i) => source[n * width + i]!);
+    targets.set(toGraphLayout(port, one), n * width);
+  }
+  return targets;
 }
 
 /**
- * What to train for, by what model and labels allow, as `tinyml eval` scores it: wanted outputs by mean squared error;
- * an autoencoder (as many outputs as inputs) to reproduce samples of class 0; one output as a binary class; several
- * as classes. Without labels targets are absent, and only another model can teach.
+ * What to train for, as `tinyml eval` scores it: wanted outputs by mean squared error; an autoencoder to reproduce
+ * samples of class 0; one output as a binary class; several as classes. Without labels targets are absent, and only
+ * another model can teach.
  */
 export function objectiveFor(
   graph: Graph,
   inputs: readonly Float32Array[],
   count: number,
-  labels: TrainingLabels,
+  { file, task, data }: TrainingLabels,
   mayTeachOnly: boolean,
 ): Objective {
   const port = graph.outputs[0]!;
   const width = elementCount(port.shape);
-  const inputSize = graph.inputs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const { data, file } = labels;
   const samples = everySample(count);
-  const toTargets = (source: ArrayLike<number>) => {
-    const targets = new Float32Array(count * width);
-    for (let n = 0; n < count; n++) {
-      const one = Float32Array.from({ length: width }, (_, i) => source[n * width + i]!);
-      targets.set(toGraphLayout(port, one), n * width);
-    }
-    return targets;
-  };
-  const perSample = data ? data.length / count : 1;
-  if (data && perSample > 1) {
-    if (perSample !== width) throw targetsDoNotFit(file, perSample, width);
-    return { kind: 'values', targets: toTargets(data), width, samples };
-  }
-  if (width > 1 && inputSize === width && graph.inputs.length === 1) {
+  if (task === 'anomaly') {
     const normal = data ? samples.filter((n) => data[n] === 0) : samples;
-    return { kind: 'values', targets: toTargets(inputs[0]!), width, samples: normal };
+    return { kind: 'values', targets: inGraphLayout(port, count, inputs[0]!), width, samples: normal };
   }
   if (!data && !mayTeachOnly) throw labelsNeeded(file);
-  if (width === 1) {
-    return { kind: 'binary', targets: data && chosenClass(file, data, 2), width: 1, samples };
-  }
-  return { kind: 'classes', targets: data && chosenClass(file, data, width), width: 1, samples };
+  if (task === 'regression')
+    return { kind: 'values', targets: data && inGraphLayout(port, count, data), width, samples };
+  const kind = task === 'binary' ? 'binary' : 'classes';
+  return { kind, targets: data && Float32Array.from(data), width: 1, samples };
 }
 
 /** How an unpruned model teaches: its logits or outputs, and how much they count beside the labels. */

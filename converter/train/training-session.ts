@@ -1,8 +1,9 @@
 import { evaluateFloat, type FloatBatch } from '../evaluate/float.ts';
-import { type Score, score } from '../evaluate/metrics.ts';
 import { toGraphLayout } from '../evaluate/ports.ts';
 import { elementCount } from '../ir/tensor.ts';
 import type { Graph } from '../ir/types.ts';
+import { labelsAt } from '../metrics/labels.ts';
+import { type Score, scoreBy } from '../metrics/metric.ts';
 import type { Tf } from '../ops/define-op.ts';
 import { Adam, type AdamState } from './adam.ts';
 import { loadTraining } from './load-training.ts';
@@ -146,12 +147,12 @@ export class TrainingSession {
 
   /** How good a graph is on the samples held out; undefined without labels. */
   async score(graph: Graph): Promise<Score | undefined> {
-    const { labels, inputs, count } = this.input;
-    if (!labels.data || this.heldOut.length === 0) return undefined;
+    const { inputs, count, labels } = this.input;
+    const { data, metric, task } = labels;
+    if (!data || this.heldOut.length === 0) return undefined;
     const samples = inputs.map((source) => samplesAt(source, source.length / count, this.heldOut));
     const [outputs] = await evaluateFloat(graph, samples, this.heldOut.length);
-    const each = labels.data.length / count;
-    const data = samplesAt(Float32Array.from(labels.data), each, this.heldOut);
-    return score(samples[0]!, outputs!, { data, shape: [this.heldOut.length, each] });
+    const all = { data, task, shape: [count, data.length / count] };
+    return scoreBy(metric, samples[0]!, outputs!, labelsAt(all, this.heldOut));
   }
 }

@@ -4,13 +4,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readNpz } from '../../converter/data/npz.ts';
 import { evaluateFloat } from '../../converter/evaluate/float.ts';
 import { prepareInteger } from '../../converter/evaluate/integer.ts';
-import { score } from '../../converter/evaluate/metrics.ts';
 import { toGraphLayout } from '../../converter/evaluate/ports.ts';
 import { writeTflite } from '../../converter/formats/tflite/write.ts';
 import { importModel } from '../../converter/import-model.ts';
 import { bytesOf, elementCount } from '../../converter/ir/tensor.ts';
 import type { Graph } from '../../converter/ir/types.ts';
 import { verify } from '../../converter/ir/verify.ts';
+import { followsInputs, judgeLabels } from '../../converter/metrics/judge-labels.ts';
+import { metricFor, scoreBy } from '../../converter/metrics/metric.ts';
 import { opRules } from '../../converter/ops/rules.ts';
 import { transposesLeft } from '../../converter/passes/simplify-layout.ts';
 import { integerPasses, optimize, runPasses } from '../../converter/pipeline.ts';
@@ -137,9 +138,15 @@ describe.skipIf(!shared)('accuracy (needs ../shared)', () => {
         const stored = integer.run([quantizeToInt8(sample, quant(port.value))])[0] as Int8Array;
         return Array.from(stored, (element) => (element - zeroPoint[0]!) * scale[0]!);
       }).flat();
-      const before = score(inputs, reference, labels);
-      expect(before.metric).toBe(metric);
-      expect(before.value - score(inputs, outputs, labels).value).toBeLessThanOrEqual(loss + 1e-9);
+      const judged = await judgeLabels(set, labels, {
+        inputShape: port.shape,
+        outputShape: float.outputs[0]!.shape,
+        reproduces: async () => followsInputs(inputs, reference),
+      });
+      const chosen = metricFor(judged.task, undefined);
+      expect(chosen.name).toBe(metric);
+      const worth = (results: ArrayLike<number>) => scoreBy(chosen, inputs, results, judged.labels!).value;
+      expect(worth(reference) - worth(outputs)).toBeLessThanOrEqual(loss + 1e-9);
     },
     120_000,
   );

@@ -111,7 +111,7 @@ describe('pnm', () => {
   });
 });
 
-function wav(tag: number, bits: number, channels: number, data: Uint8Array): Uint8Array {
+function wav(tag: number, bits: number, channels: number, data: Uint8Array, rate = 16_000): Uint8Array {
   const bytes = new Uint8Array(44 + data.length);
   const view = new DataView(bytes.buffer);
   bytes.set(new TextEncoder().encode('RIFF'), 0);
@@ -119,7 +119,7 @@ function wav(tag: number, bits: number, channels: number, data: Uint8Array): Uin
   view.setUint32(16, 16, true);
   view.setUint16(20, tag, true);
   view.setUint16(22, channels, true);
-  view.setUint32(24, 16_000, true);
+  view.setUint32(24, rate, true);
   view.setUint16(34, bits, true);
   bytes.set(new TextEncoder().encode('data'), 36);
   view.setUint32(40, data.length, true);
@@ -171,4 +171,20 @@ describe('folders', () => {
     expect(codeOf(() => readSampleFiles(files, 'f'))).toBe('E_DATA_FILES');
     expect(codeOf(() => readSampleFiles([], 'f'))).toBe('E_DATA_FILES');
   });
+});
+
+test('sounds of one rate tell it, and those of another are named', () => {
+  const sound = (rate: number) => wav(1, 16, 1, new Uint8Array(8), rate);
+  const files = [16_000, 16_000, 44_100].map((rate, i) => ({
+    className: 'yes',
+    name: `${i}.wav`,
+    bytes: sound(rate),
+  }));
+  expect(readSampleFiles(files.slice(0, 2), 'sounds')).toMatchObject({ sampleRate: 16_000 });
+  expect(readSampleFiles(files.slice(0, 2), 'sounds').warnings).toBeUndefined();
+  const mixed = readSampleFiles(files, 'sounds');
+  expect(mixed.sampleRate).toBe(16_000);
+  expect(mixed.warnings).toEqual([
+    expect.stringContaining('1 of 3 sounds have another sample rate than 16000 Hz (yes/2.wav: 44100 Hz)'),
+  ]);
 });

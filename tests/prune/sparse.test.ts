@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { writeOnnx } from '../../converter/formats/onnx/write.ts';
 import { importModel } from '../../converter/import-model.ts';
 import type { Graph } from '../../converter/ir/types.ts';
+import { metricFor } from '../../converter/metrics/metric.ts';
 import { maskOf } from '../../converter/prune/sparse-masks.ts';
 import { sparsifyModel } from '../../converter/prune/sparsify-model.ts';
 import { GraphBuilder, randomFloats } from '../support/graphs.ts';
@@ -60,7 +61,12 @@ describe('sparsifyModel', () => {
 
   const data = randomFloats(count * features, 5);
   const labels = Int32Array.from({ length: count }, (_, n) => (data[n * features]! > 0 ? 1 : 2));
-  const input = () => ({ graph: network(), inputs: [data], count, labels: { file: 'y', data: labels } });
+  const classes = {
+    file: 'y',
+    task: 'classification',
+    metric: metricFor('classification', undefined),
+  } as const;
+  const input = () => ({ graph: network(), inputs: [data], count, labels: { ...classes, data: labels } });
   const settings = { distill: false, epochs: 40, batch: 20, rate: 0.01, seed: 2, fineTune: true };
 
   /** A board on which only blocks of zeros save anything. */

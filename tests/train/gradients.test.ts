@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { tensorOf } from '../../converter/ir/graph.ts';
 import { elementCount } from '../../converter/ir/tensor.ts';
 import type { Graph } from '../../converter/ir/types.ts';
+import { metricFor } from '../../converter/metrics/metric.ts';
 import type { Tf } from '../../converter/ops/define-op.ts';
 import { loadTraining } from '../../converter/train/load-training.ts';
 import { objectiveFor } from '../../converter/train/objective.ts';
@@ -101,7 +102,13 @@ function network(layers: Layers): Graph {
 
 function trainerOf(graph: Graph): Trainer {
   const inputs = graph.inputs.map(({ shape }) => randomFloats(count * elementCount(shape), 21));
-  const labels = { file: 'labels', data: Int32Array.of(0, 2, 1) };
+  const task = 'classification';
+  const labels = {
+    file: 'labels',
+    task,
+    metric: metricFor(task, undefined),
+    data: Int32Array.of(0, 2, 1),
+  } as const;
   const objective = objectiveFor(graph, inputs, count, labels, false);
   const setup = { data: trainingSet(graph, inputs, count), objective, batch: count, seed: 1 };
   return new Trainer(tf, graph, setup);

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { encodeSample, joinOutputs } from '../../converter/evaluate/encode.ts';
 import { evaluateFloat } from '../../converter/evaluate/float.ts';
 import { prepareInteger } from '../../converter/evaluate/integer.ts';
-import { topOne } from '../../converter/evaluate/metrics.ts';
 import { tensorOf } from '../../converter/ir/graph.ts';
 import type { Graph } from '../../converter/ir/types.ts';
+import { metricNamed, scoreBy } from '../../converter/metrics/metric.ts';
 import { chooseRanges, type Ranges } from '../../converter/quant/calibrate.ts';
 import { observe, quantizeModel } from '../../converter/quant/quantize-model.ts';
 import { defaultRecipe } from '../../converter/quant/recipe.ts';
@@ -41,7 +41,8 @@ async function integerAccuracy(graph: Graph, labels: Int32Array, learned?: Range
   const options = { perChannelFullyConnected: false };
   const made = await quantizeModel(await observe(graph, data), data, recipe, options, learned);
   const array = { name: 'x', dtype: 'float32' as const, shape: [count, features], data: x };
-  const samples = [{ name: 'x', array, count, size: features }];
+  const type = { dtype: 'float32' as const, shape: [1, features] };
+  const samples = [{ name: 'x', array, count, size: features, means: 'real' as const, type }];
   const run = prepareInteger(made.graph);
   const results = Array.from({ length: count }, (_, n) => run.run(encodeSample(made.graph, samples, n)));
   const [outputs] = joinOutputs(made.graph, results);
@@ -50,7 +51,8 @@ async function integerAccuracy(graph: Graph, labels: Int32Array, learned?: Range
     const { quant } = tensorOf(made.graph, name).type;
     expect(quant).toEqual(activationQuantization(learned.get(name)!));
   }
-  return topOne(outputs as Int8Array, classes, labels);
+  const truth = { data: labels, shape: [count], task: 'classification' as const };
+  return scoreBy(metricNamed('top1'), x, outputs as Int8Array, truth).value;
 }
 
 test('training under simulated rounding finds weights and ranges that int8 storage keeps', async () => {
@@ -64,7 +66,9 @@ test('training under simulated rounding finds weights and ranges that int8 stora
   expect(before).toBeLessThan(0.7);
   const { histograms } = await observe(graph, data);
   const ranges = await chooseRanges(graph, histograms, { method: 'mse' });
-  const input = { graph, inputs: [x], count, labels: { file: 'labels', data: labels } };
+  const task = 'classification';
+  const wanted = { file: 'labels', task, metric: metricNamed('top1'), data: labels } as const;
+  const input = { graph, inputs: [x], count, labels: wanted };
   const settings = { distill: false, epochs: 12, batch: 16, rate: 0.01, seed: 1 };
   const tune = () => tuneForStorage(input, settings, ranges, { perTensor: true, weightBits: 8 });
   const tuned = await tune();

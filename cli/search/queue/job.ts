@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { measureNames, qualityMetrics } from '../../../converter/search/measures.ts';
 import { knownModelSchema, rungSchema } from '../study-file.ts';
 import { bundleSchema } from './bundle.ts';
 import { damagedJob } from './errors.ts';
@@ -12,9 +11,10 @@ const jobSchema = z.strictObject({
   timeoutSeconds: z.int().min(1).max(86_400),
   workload: z.strictObject({
     inputShape: z.array(z.tuple([z.string().max(1000), z.array(z.int().min(1)).max(8)])).max(1000),
+    metric: z.string().max(40),
     goal: z.strictObject({
-      quality: z.enum(qualityMetrics),
-      limits: z.array(z.strictObject({ measure: z.enum(measureNames), value: z.number() })).max(20),
+      quality: z.string().max(40),
+      limits: z.array(z.strictObject({ measure: z.string().max(40), value: z.number() })).max(20),
     }),
     seed: z.int(),
     prunes: z.boolean(),

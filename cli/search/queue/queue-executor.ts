@@ -35,9 +35,10 @@ function jobId({ studyId, workload }: QueuePlan, job: TrialJob): string {
 }
 
 function queuedTrial({ workload, packed, timeoutSeconds }: QueuePlan, job: TrialJob): QueuedTrial {
-  const { inputShape, goal, seed, prunes } = workload;
+  const { inputShape, goal, metric, seed, prunes } = workload;
   const shared = {
     inputShape: inputShape.map(([name, shape]): [string, number[]] => [name, [...shape]]),
+    metric,
     goal: { quality: goal.quality, limits: goal.limits.map((limit) => ({ ...limit })) },
     seed,
     prunes,
