@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Board, Chip } from './board.ts';
 import { type BoardProblem, badBoard, boardFileTooBig, boardNotJson } from './errors.ts';
 import { type EspChip, espBoardOf, espChipOf, isEsp } from './families/esp.ts';
-import type { Stm32BoardFile, Stm32Chip } from './families/stm32.ts';
+import { stm32BoardProblems, stm32ChipProblems } from './families/stm32-pins.ts';
 import { memoriesOf } from './memories.ts';
 import { boardSchemas, chipSchema } from './schema.ts';
 
@@ -43,7 +43,13 @@ function check<T extends z.ZodType>(schema: T, json: unknown, source: string): z
 
 export function parseChip(text: string, source: string): Chip {
   const file = check(chipSchema, parseJson(text, source), source);
-  return isEsp(file) ? espChipOf(file) : { ...file, ...memoriesOf(file) };
+  if (isEsp(file)) return espChipOf(file);
+  if (file.family === 'stm32') refuse(source, stm32ChipProblems(file));
+  return { ...file, ...memoriesOf(file) };
+}
+
+function refuse(source: string, problems: readonly BoardProblem[]): void {
+  if (problems.length > 0) throw badBoard(source, problems);
 }
 
 /** The chip that a board file names; undefined when it names none that there is. */
@@ -69,8 +75,7 @@ export function parseBoard(text: string, source: string, chips: ReadonlyMap<stri
   if (chip && isEsp(chip)) return parseEsp(json, source, chip);
   const file = check(boardSchemas.stm32, json, source);
   if (!chip) throw unknownChip(file.chip, source, chips);
-  const problems = [...serialProblems(file, chip), ...flashProblems(file, chip)];
-  if (problems.length > 0) throw badBoard(source, problems);
+  refuse(source, stm32BoardProblems(file, chip));
   return { ...file, family: chip.family, chip };
 }
 
@@ -78,35 +83,4 @@ function parseEsp(json: unknown, source: string, chip: EspChip): Board {
   const made = espBoardOf(check(boardSchemas.esp, json, source), chip);
   if ('family' in made) return made;
   throw badBoard(source, [...made]);
-}
-
-function serialProblems({ serial }: Stm32BoardFile, chip: Stm32Chip): BoardProblem[] {
-  const uart = chip.uarts[serial.peripheral];
-  if (!uart)
-    return [{ pointer: '/serial/peripheral', message: `the ${chip.id} has no ${serial.peripheral}` }];
-  return (['tx', 'rx'] as const)
-    .filter((line) => !uart[line].includes(serial[line]))
-    .map((line) => ({
-      pointer: `/serial/${line}`,
-      message: `${serial[line]} is not a ${line} pin of ${serial.peripheral}; pins: ${uart[line].join(', ')}`,
-    }));
-}
-
-/** The boot loader listens on few of the chip's serial ports; a board that names another would wait in vain. */
-function flashProblems({ flash }: Stm32BoardFile, chip: Stm32Chip): BoardProblem[] {
-  const choices = chip.bootloader.uarts;
-  return flash.flatMap((way, index) => {
-    if (way.method !== 'stm32-uart') return [];
-    const known = choices.some(
-      ({ peripheral, tx, rx }) => peripheral === way.peripheral && tx === way.tx && rx === way.rx,
-    );
-    if (known) return [];
-    const list = choices.map(({ peripheral, tx, rx }) => `${peripheral} on ${tx} and ${rx}`).join(', ');
-    return [
-      {
-        pointer: `/flash/${index}`,
-        message: `the ${chip.id}'s boot loader does not listen there; it does on ${list}`,
-      },
-    ];
-  });
 }

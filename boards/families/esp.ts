@@ -11,6 +11,7 @@ import {
   sources,
   words,
 } from '../fields.ts';
+import { pinRanges } from '../pin-ranges.ts';
 
 /** Espressif's chips: all can be flashed; `firmware-templates/` says for which there is a port without ESP-IDF. */
 export const espFamilies = ['esp32', 'esp32s2', 'esp32s3', 'esp32c3', 'esp32c6', 'esp32p4'] as const;
@@ -49,6 +50,8 @@ export const espChipSchema = z.strictObject({
     /** Where in flash the ROM looks for the image that it starts. */
     imageOffset: hexNumber(8),
   }),
+  /** The pins that there are, and those of them that cannot be driven (data sheet; ESP-IDF's soc_caps.h). */
+  gpio: z.strictObject({ pins: pinRanges, inputOnly: pinRanges.optional() }),
   uart0: z.strictObject({ tx: gpio, rx: gpio }),
   usb: z.array(z.enum(['usb-serial-jtag', 'usb-otg'])),
 });
@@ -127,12 +130,24 @@ export function espChipOf({ mappedFlash, ...file }: EspChipFile): EspChip {
   };
 }
 
+function ledProblems(
+  { led }: EspBoardFile,
+  { id, name, gpio: { pins, inputOnly } }: EspChip,
+): BoardProblem[] {
+  if (!led) return [];
+  const pointer = '/led/pin';
+  const pin = gpioNumber(led.pin);
+  if (!pins.includes(pin)) return [{ pointer, message: `the ${name} has no pin ${led.pin}` }];
+  return inputOnly?.includes(pin) ? [{ pointer, message: `${led.pin} of the ${id} is an input only` }] : [];
+}
+
 /** What a board file says that its chip cannot do. */
-function problemsOf({ serial }: EspBoardFile, chip: EspChip): BoardProblem[] {
+function problemsOf(file: EspBoardFile, chip: EspChip): BoardProblem[] {
+  const { peripheral } = file.serial;
   const ports = ['uart0', ...chip.usb];
-  if (ports.includes(serial.peripheral)) return [];
-  const message = `the ${chip.id} has no ${serial.peripheral}; ports: ${ports.join(', ')}`;
-  return [{ pointer: '/serial/peripheral', message }];
+  const message = `the ${chip.id} has no ${peripheral}; ports: ${ports.join(', ')}`;
+  const serial = ports.includes(peripheral) ? [] : [{ pointer: '/serial/peripheral', message }];
+  return [...serial, ...ledProblems(file, chip)];
 }
 
 /** The board of a file that follows the schema, or what is wrong with it. */

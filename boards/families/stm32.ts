@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { boardFields, chipFields, hexNumber, how, serialFields, tickHz, words } from '../fields.ts';
 import type { WithMemories } from '../memories.ts';
+import { pinRanges } from '../pin-ranges.ts';
 
-const pinName = z.string().regex(/^P[A-I](1[0-5]|[0-9])$/, 'must be a pin such as PA9');
+const pinName = z.string().regex(/^P[A-K](1[0-5]|[0-9])$/, 'must be a pin such as PA9');
+const portLetter = z.enum(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k']);
 const peripheral = z.enum(['usart1', 'usart2', 'usart3', 'uart4', 'uart5', 'usart6', 'lpuart1']);
 const uartPins = z.strictObject({ peripheral, tx: pinName, rx: pinName });
 const alternate = z.number().int().min(0).max(15);
@@ -14,6 +16,8 @@ const chipUart = z.strictObject({
   alternate: alternate.optional(),
   /** The pins that have it under another number. */
   alternateOf: z.partialRecord(pinName, alternate).optional(),
+  /** The bus that clocks it, where the chip differs from its line: USART1 of an STM32F303x6/8 hangs on the second, and runs from the first. */
+  bus: z.union([z.literal(1), z.literal(2)]).optional(),
 });
 
 const divider = z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8), z.literal(16)]);
@@ -49,6 +53,9 @@ export const stm32ChipSchema = z.strictObject({
     .literal('0x00')
     .transform(() => 0)
     .optional(),
+  /** The package that `name` is in, and the pins that it has, by port (data sheet, pin table). */
+  package: words(20),
+  pins: z.partialRecord(portLetter, pinRanges),
   bootloader: z.strictObject({
     protocol: z.literal('an3155'),
     chipId: hexNumber(3),
@@ -157,6 +164,7 @@ function uartFacts({ chip, serial }: Stm32Board) {
     rx: pinOf(serial.rx),
     txAlternate: alternateOf(serial.tx),
     rxAlternate: alternateOf(serial.rx),
+    bus: uart?.bus,
     baud: serial.baud,
   };
 }

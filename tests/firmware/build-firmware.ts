@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { firmwareFacts, loadBoard } from '../../boards/load.ts';
+import { type Board, firmwareFacts, loadBoard } from '../../boards/load.ts';
 import { espImage } from '../../firmware-templates/esp-image.ts';
 import {
   type FirmwarePlan,
@@ -14,14 +14,14 @@ import {
 const root = join(import.meta.dirname, '../..');
 const textOf = (path: string) => readFileSync(join(root, path), 'utf8');
 
-/** The plan of the hand-made model's firmware, with lines of C put before the model's text. */
+/** The plan of the hand-made model's firmware for a board or its id, with lines of C put before the model's text. */
 export function tinyPlan(
-  boardId: string,
+  of: string | Board,
   prologue = '',
   banner = 'made for a test',
   weightsBytes = 0,
 ): FirmwarePlan {
-  const board = firmwareFacts(loadBoard(boardId));
+  const board = firmwareFacts(typeof of === 'string' ? loadBoard(of) : of);
   return renderFirmware({
     board,
     model: { layers: 4, inputKept: false, weightsBytes, arenaBytes: 0 },

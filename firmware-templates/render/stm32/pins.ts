@@ -1,6 +1,6 @@
 import type { Pin } from '../common-facts.ts';
 import { l4PortGSupply } from './clock-l4.ts';
-import type { Enable, LineFacts } from './lines.ts';
+import type { Enable, LineFacts } from './line-facts.ts';
 import { field, type Register, type Step, setBits, write } from './step.ts';
 
 const PORT_BYTES = 0x400;

@@ -1,7 +1,8 @@
 import type { Define } from '../config-header.ts';
-import { type LineFacts, lines, type Uart } from './lines.ts';
+import type { LineFacts, Uart } from './line-facts.ts';
+import { lines } from './lines.ts';
 import { enableStep, ledSteps, serialPinSteps } from './pins.ts';
-import { merged, type Register, type Step, stepsText, write } from './step.ts';
+import { clearBits, merged, type Register, type Step, stepsText, write } from './step.ts';
 import type { Stm32ClockFacts, Stm32Facts } from './stm32-facts.ts';
 
 const hex = (value: number) => `0x${value.toString(16).toUpperCase().padStart(8, '0')}u`;
@@ -40,8 +41,16 @@ function uartDefines(board: Stm32Facts, internalHz: number): Define[] {
     ['TML_UART_BASE', hex(uart.base)],
     ['TML_UART_INTERRUPT', uart.interrupt],
     ['TML_BAUD_INTERNAL', number(baudValue(board, internalHz))],
-    ['TML_BAUD_FULL', number(baudValue(board, busHz(board.clock, uart.bus)))],
+    ['TML_BAUD_FULL', number(baudValue(board, busHz(board.clock, board.uart.bus ?? uart.bus)))],
   ];
+}
+
+/** What a boot loader or a program before chose instead of the bus clock is undone. */
+function uartSteps(board: Stm32Facts): Step[] {
+  const { enable, select } = uartOf(board);
+  const { name } = board.uart;
+  const pick = select ? [clearBits(select.register, select.mask, `${name} runs from its bus`)] : [];
+  return [...pick, enableStep(enable, name)];
 }
 
 /** A timer of 32 bits that counts by itself, its clock divided by `prescaler` + 1 (RM0090 18.4). */
@@ -151,7 +160,7 @@ export function stm32Defines(board: Stm32Facts): Define[] {
   const peripherals = [
     ...serialPinSteps(line, board.line, { ...uart.tx, alternate: uart.txAlternate }, 'tx'),
     ...serialPinSteps(line, board.line, { ...uart.rx, alternate: uart.rxAlternate }, 'rx'),
-    enableStep(uartOf(board).enable, uart.name),
+    ...uartSteps(board),
     ...(led ? ledSteps(line, board.line, led) : []),
     ...counter.steps,
   ];

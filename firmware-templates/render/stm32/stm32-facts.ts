@@ -25,6 +25,8 @@ export interface Stm32Facts extends Memories {
     /** Number of the alternate function; a GPIO of the F1 has none. */
     readonly txAlternate: number;
     readonly rxAlternate: number;
+    /** The bus that clocks it, where the chip differs from its line in that. */
+    readonly bus: 1 | 2 | undefined;
     readonly baud: number;
   };
   readonly led: (Pin & { readonly activeLow: boolean }) | undefined;
