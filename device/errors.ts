@@ -333,12 +333,16 @@ export function boardSilent(port: string): TinymlError {
   });
 }
 
-export function wrongFirmware(port: string, what: string): TinymlError {
+export function wrongFirmware(
+  port: string,
+  what: string,
+  hint = 'tinyml flash writes the right one',
+): TinymlError {
   return new TinymlError({
     code: 'E_WRONG_FIRMWARE',
     exit: 2,
     what: `the board on port ${port} does not run the benchmark firmware of this tinyml: ${what}`,
-    hint: 'tinyml flash writes the right one',
+    hint,
   });
 }
 

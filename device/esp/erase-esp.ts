@@ -12,9 +12,9 @@ export interface EspRange {
 }
 
 export interface EraseEspOptions extends LoaderOptions {
-  /** What the board description says; the flash itself is asked too. */
+  /** What the board description says; counts where the flash itself does not tell. */
   readonly flashBytes: number;
-  /** Whole sectors of 4 KiB; the whole flash when not given. */
+  /** Whole sectors of 4 KiB; the whole flash, however large it is, when not given. */
   readonly range?: EspRange;
   /** Erase although the chip has secure boot or encrypts its flash. */
   readonly force?: boolean;
@@ -50,17 +50,20 @@ async function eraseStep({ session, commands }: Loader, address: number, bytes: 
  * Errors: E_ERASE_RANGE, E_FLASH_RANGE, E_ERASE_FAILED, and those of `flashEsp`.
  */
 export async function eraseEsp(transport: Transport, options: EraseEspOptions): Promise<EraseEspReport> {
-  const { address, bytes } = options.range ?? { address: 0, bytes: options.flashBytes };
-  if (address % SECTOR_BYTES !== 0 || bytes % SECTOR_BYTES !== 0 || bytes <= 0)
-    throw eraseMisaligned(address, bytes, SECTOR_BYTES);
-  if (address + bytes > options.flashBytes) throw rangeOutside(address, bytes, options.flashBytes);
+  if (options.range) checkAligned(options.range);
   const loader = await openLoader(transport, options);
   checkSecurity(loader, transport.name, options.force ?? false);
   const flashBytes = loader.flash.bytes ?? options.flashBytes;
+  const { address, bytes } = options.range ?? { address: 0, bytes: flashBytes };
   if (address + bytes > flashBytes) throw rangeOutside(address, bytes, flashBytes);
   for (let done = 0; done < bytes; done += STEP_BYTES) {
     await eraseStep(loader, address + done, Math.min(STEP_BYTES, bytes - done));
     options.onProgress?.(Math.min(done + STEP_BYTES, bytes), bytes);
   }
   return { address, bytesErased: bytes, sectorsErased: bytes / SECTOR_BYTES };
+}
+
+function checkAligned({ address, bytes }: EspRange): void {
+  if (address % SECTOR_BYTES !== 0 || bytes % SECTOR_BYTES !== 0 || bytes <= 0)
+    throw eraseMisaligned(address, bytes, SECTOR_BYTES);
 }

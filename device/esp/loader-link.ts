@@ -21,8 +21,8 @@ const KEPT_FOR_DIAGNOSIS = 512;
 const BITS_PER_BYTE = 10;
 /** A single late answer is forgotten after some dozens of punctual ones. */
 const SLOWEST_DECAY = 0.95;
-const ROM_STATUS_BYTES = 4;
-const STUB_STATUS_BYTES = 2;
+/** A status says whether it failed, and why. ROMs have two bytes more, without a meaning, but not behind every answer. */
+const STATUS_BYTES = [2, 4];
 const FRAMES_TO_LOOK_AT = 64;
 
 export interface RequestOptions {
@@ -199,16 +199,19 @@ export class LoaderLink {
     return first === sent ? 0 : Math.min(this.timeouts.answerMs, this.transport.clock.now() - first);
   }
 
-  /** Undefined when the packet is no answer to this. Throws when it says no. */
+  /**
+   * Undefined when the packet is no answer to this. Throws when it says no. The status stands behind the result and
+   * has either length, whoever speaks; an answer of any other length was damaged.
+   */
   private answerOf(packet: Packet, command: Command, options: RequestOptions): LoaderAnswer | undefined {
     if (packet.direction !== RESPONSE) return undefined;
     const { body, value } = packet;
-    const status = this.isStub ? STUB_STATUS_BYTES : ROM_STATUS_BYTES;
     // A command whose number was damaged on the way is refused under that number.
-    if (body.length === status && body[0] !== 0) throw new LoaderFault('refused', (body[0]! << 8) | body[1]!);
+    if (STATUS_BYTES.includes(body.length) && body[0] !== 0)
+      throw new LoaderFault('refused', (body[0]! << 8) | body[1]!);
     if (packet.command !== command) return undefined;
     const sizes = [options.resultBytes ?? 0].flat();
-    const size = sizes.find((bytes) => body.length === bytes + status);
+    const size = sizes.find((bytes) => STATUS_BYTES.includes(body.length - bytes));
     if (size === undefined) return undefined;
     if (body[size] !== 0 || body[size + 1] !== 0)
       throw new LoaderFault('refused', (body[size]! << 8) | body[size + 1]!);

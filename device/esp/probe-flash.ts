@@ -23,15 +23,15 @@ const POLLS = 10;
 
 const MIB = 1024 * 1024;
 
-/** The third byte is the power of two of the size, in two ranges. */
-function sizeOf(code: number): number | undefined {
-  if (code >= 0x12 && code <= 0x19) return 2 ** code;
-  return new Map([
-    [0x1a, 64 * MIB],
-    [0x20, 64 * MIB],
-    [0x21, 128 * MIB],
-    [0x22, 256 * MIB],
-  ]).get(code);
+/**
+ * The third byte is the power of two of the size, in ranges that makers begin anew: bytes from 0x12 and 0x32 on (those of
+ * 1.8 V), and 64 to 256 MiB again from 0x20 on.
+ */
+export function flashSizeOf(code: number): number | undefined {
+  const inRange = (first: number, last: number) => code >= first && code <= last;
+  if (inRange(0x12, 0x1c)) return 2 ** code;
+  if (inRange(0x20, 0x22)) return 64 * MIB * 2 ** (code - 0x20);
+  return inRange(0x32, 0x3a) ? 2 ** (code - 0x20) : undefined;
 }
 
 /** One command on the wires between chip and flash, by way of the controller's registers. */
@@ -60,6 +60,6 @@ export async function probeFlash(session: LoaderSession, chip: EspChip): Promise
   return {
     manufacturer: id & 0xff,
     device: ((id & 0xff00) | (id >> 16)) & 0xffff,
-    bytes: sizeOf(id >> 16),
+    bytes: flashSizeOf(id >> 16),
   };
 }

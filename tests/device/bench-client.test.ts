@@ -288,6 +288,38 @@ describe('what is wrong is named', () => {
     }
   });
 
+  test.each<[string, Behaviour]>([
+    ['has a clock of 0 Hz', patched(4, 0, 0, 0, 0, 0, 0, 0, 0)],
+    ['counts cycles of another clock', patched(4, 1)],
+    ['stands still', { ticks: () => 0n }],
+    ['goes backwards', { ticks: () => -5n }],
+    ['overflows in a layer', { layerTicks: [1, 2, 0xffffffff] }],
+  ])('a timer that %s keeps nobody from comparing bytes, but from measuring', async (_, behaviour) => {
+    const { client } = await connected(behaviour, {}, { timed: false });
+    expect((await client.infer([input])).outputs[0]![0]).toBe(sum);
+    expect((await client.profile([input])).hashes).toEqual([1, 2, 0xffffffff]);
+    const measured = client.measure([input], { runs: 2 }).then(() => client.profile([input]));
+    await expect(measured).rejects.toMatchObject({ code: 'E_BAD_TIMER' });
+  });
+
+  test('a boot log that says why nothing runs is explained', async () => {
+    const log =
+      'rst:0x10 (RTCWDT_RTC_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\ninvalid header: 0xffffffff\r\n';
+    const link = new SimulatedLink({ receive: () => new Uint8Array(0), unasked: () => Buffer.from(log) });
+    await expect(BenchClient.connect(link)).rejects.toMatchObject({
+      code: 'E_WRONG_FIRMWARE',
+      message: expect.stringContaining('holds no program where the ROM looks for one'),
+    });
+  });
+
+  test('what was said beside the frames can be asked for', async () => {
+    const { client } = await connected({
+      log: 'SHA-256 comparison failed:\r\nAttempting to boot anyway...\r\n',
+    });
+    await client.memory();
+    expect(client.heardBeside).toContain('Attempting to boot anyway');
+  });
+
   test.each([
     ['of the wrong run', (body: Uint8Array) => Uint8Array.of(9, ...body.subarray(1))],
     ['too short', (body: Uint8Array) => body.subarray(0, 15)],

@@ -364,6 +364,23 @@ describe('reading, erasing, restarting', () => {
     expect(board.flash.bytes.every((byte) => byte === 0xff)).toBe(true);
   });
 
+  test.each([MIB, 2 * MIB])(
+    'erases all of a flash of %i bytes, whatever the board description says',
+    async (bytes) => {
+      const board = usedBoard({ flashBytes: bytes });
+      const wanted = { ...options, flashBytes: MIB === bytes ? 4 * MIB : MIB };
+      const report = await eraseEsp(new SimulatedLink(board), wanted);
+      expect(report).toEqual({ address: 0, bytesErased: bytes, sectorsErased: bytes / 4096 });
+      expect(board.flash.bytes.every((byte) => byte === 0xff)).toBe(true);
+      const beyond = { ...wanted, range: { address: bytes, bytes: 4096 } };
+      await expect(eraseEsp(new SimulatedLink(board), beyond)).rejects.toMatchObject({
+        code: 'E_FLASH_RANGE',
+      });
+      const last = { ...wanted, range: { address: bytes - 4096, bytes: 4096 } };
+      expect(await eraseEsp(new SimulatedLink(board), last)).toMatchObject({ bytesErased: 4096 });
+    },
+  );
+
   test('starts the program by the lines, or by the loader where there are none', async () => {
     const board = new SimulatedEsp();
     expect(await resetEsp(new SimulatedLink(board))).toBe(true);

@@ -4,6 +4,18 @@ import { createHash } from 'node:crypto';
 export interface BootImage {
   readonly entry: number;
   readonly segments: readonly { readonly address: number; readonly bytes: Uint8Array }[];
+  /** What the ROM says before it starts it: of a hash that is wrong, which does not keep it from doing so. */
+  readonly said: string;
+}
+
+const ESP32 = 0;
+
+/** The ESP32's ROM and the later ones use other words, and say in which line of their source they gave up. */
+function checksumWords(chipId: number, calculated: number, stored: number): string {
+  const [one, other] = [calculated, stored].map((sum) => `0x${sum.toString(16).padStart(2, '0')}`);
+  return chipId === ESP32
+    ? `csum err:${one}!=${other}\r\nets_main.c 384 `
+    : `Checksum failure. Calculated ${one} stored ${other}\r\nets_main.c 333 `;
 }
 
 const MAGIC = 0xe9;
@@ -13,7 +25,7 @@ const CHECKSUM_SEED = 0xef;
 
 /**
  * The image at `offset` in flash as a chip's ROM takes it (esptool documentation, Firmware Image Format), or what the
- * ROM would say of it: an invalid header, a wrong checksum or a wrong hash.
+ * ROM says of one that it does not start: an invalid header or a wrong checksum.
  */
 export function readBootImage(flash: Uint8Array, offset: number, chipId: number): BootImage | string {
   const view = new DataView(flash.buffer, flash.byteOffset, flash.byteLength);
@@ -35,13 +47,21 @@ export function readBootImage(flash: Uint8Array, offset: number, chipId: number)
     at += 8 + bytes;
   }
   const end = offset + (Math.floor((at - offset) / 16) + 1) * 16;
-  if (flash[end - 1] !== sum) return `checksum error: 0x${sum.toString(16)}`;
-  if (view.getUint8(offset + 23) === 1 && !hashIsRight(flash, offset, end))
-    return 'SHA-256 comparison failed';
-  return { entry: view.getUint32(offset + 4, true), segments };
+  if (flash[end - 1] !== sum) return checksumWords(chipId, sum, flash[end - 1]!);
+  const said = view.getUint8(offset + 23) === 1 ? hashSaid(flash, offset, end) : '';
+  return { entry: view.getUint32(offset + 4, true), segments, said };
 }
 
-function hashIsRight(flash: Uint8Array, offset: number, end: number): boolean {
-  const hash = createHash('sha256').update(flash.subarray(offset, end)).digest();
-  return hash.equals(flash.subarray(end, end + hash.length));
+/** Nothing when the hash behind the image is right. */
+function hashSaid(flash: Uint8Array, offset: number, end: number): string {
+  const calculated = createHash('sha256').update(flash.subarray(offset, end)).digest();
+  const expected = Buffer.from(flash.subarray(end, end + calculated.length));
+  if (calculated.equals(expected)) return '';
+  return [
+    'SHA-256 comparison failed:',
+    `Calculated: ${calculated.toString('hex')}`,
+    `Expected: ${expected.toString('hex')}`,
+    'Attempting to boot anyway...',
+    '',
+  ].join('\r\n');
 }

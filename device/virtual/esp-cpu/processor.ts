@@ -72,6 +72,7 @@ export class Processor {
       this.ports.onNote(`the image goes to 0x${lost.address.toString(16)}, where there is no memory`);
       return;
     }
+    if (image.said !== '') this.ports.onOutput(Buffer.from(image.said));
     this.machine.start(image.entry);
     this.resume();
   }
