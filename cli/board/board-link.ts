@@ -1,28 +1,13 @@
-import {
-  type Board,
-  dataRam,
-  type EspBoard,
-  isEsp,
-  type Rv32VirtBoard,
-  type Stm32Board,
-} from '../../boards/load.ts';
+import { type Board, isEsp } from '../../boards/load.ts';
+import { TinymlError } from '../../common/tinyml-error.ts';
 import { listPorts } from '../../device/transport/list-ports.ts';
 import { openTransport } from '../../device/transport/open-transport.ts';
 import type { Transport } from '../../device/transport/transport.ts';
-import { isVirtualEspChip } from '../../device/virtual/esp/esp-profile.ts';
-import { startVirtualEsp } from '../../device/virtual/esp/start-virtual-esp.ts';
-import { espProcessors } from '../../device/virtual/esp-cpu/esp-processors.ts';
-import { startVirtualRv32, type VirtualRv32 } from '../../device/virtual/start-virtual-rv32.ts';
-import {
-  startVirtualStm32,
-  type VirtualBoard,
-  type VirtualStm32Options,
-} from '../../device/virtual/start-virtual-stm32.ts';
 import type { Context } from '../context.ts';
-import { flashMethodMissing, noBoardFound, severalBoardsFound } from './errors.ts';
+import { emulatorStopped, noBoardFound, severalBoardsFound } from './errors.ts';
 import { followNativeUsb } from './native-usb.ts';
-import { stm32TargetOf } from './stm32-target.ts';
 import { showsIds, systemRoot } from './usb-boards.ts';
+import { startVirtualBoard, type VirtualChoice } from './virtual-board.ts';
 
 /** A board that can be talked to. Closed at the end of the command in any case. */
 export interface BoardLink {
@@ -36,83 +21,14 @@ export interface BoardLink {
   readonly isFresh: boolean;
   /** Puts an image on an emulated board that has no boot loader, if it was started here. */
   readonly load?: (image: Uint8Array) => Promise<void>;
+  /** Why a board that was started here runs nothing, if so. */
+  readonly lastNote?: () => string | undefined;
   close(): Promise<void>;
 }
-
-export type VirtualChoice = Pick<VirtualStm32Options, 'pty' | 'boot' | 'port' | 'flashFile' | 'onTrace'>;
 
 /** What a command says of the link that it wants. */
 export interface LinkChoice extends VirtualChoice {
   readonly method?: string | undefined;
-}
-
-type StartOptions = VirtualChoice & Pick<VirtualStm32Options, 'signal' | 'onNote'>;
-
-const notVirtual = (board: Board) =>
-  flashMethodMissing(board.id, ['it is a real board; only virtual ones can be started']);
-
-function startStm32(board: Stm32Board, options: StartOptions): Promise<VirtualBoard> {
-  const { emulator, chip } = board;
-  if (!emulator) throw notVirtual(board);
-  const target = stm32TargetOf(board);
-  return startVirtualStm32({
-    ...options,
-    flashBytes: chip.flash.bytes,
-    sramBytes: dataRam(chip).bytes,
-    chipId: target.chipId,
-    sectors: target.sectors,
-    // The boot loader of an STM32F1 is of the time before the extended erase command.
-    erase: chip.line === 'f1' ? 'plain' : 'extended',
-    qemuBinary: emulator.program,
-    qemuMachine: emulator.machine,
-  });
-}
-
-function startRv32({ emulator, chip }: Rv32VirtBoard, options: StartOptions): Promise<VirtualRv32> {
-  return startVirtualRv32({
-    ...options,
-    flashAddress: chip.flash.origin,
-    flashBytes: chip.flash.bytes,
-    qemuBinary: emulator.program,
-    qemuMachine: emulator.machine,
-  });
-}
-
-function startEsp(board: EspBoard, options: StartOptions): Promise<VirtualBoard> {
-  const { emulator, chip } = board;
-  if (!emulator || !isVirtualEspChip(chip.family)) throw notVirtual(board);
-  const processor = espProcessors[chip.family];
-  const { family, flash } = chip;
-  return startVirtualEsp({
-    ...options,
-    chip: family,
-    flashBytes: flash.bytes,
-    ...(processor && { processor }),
-  });
-}
-
-function startVirtual(
-  board: Board,
-  options: StartOptions,
-): Promise<VirtualBoard & Partial<Pick<VirtualRv32, 'load'>>> {
-  if (isEsp(board)) return startEsp(board, options);
-  return board.family === 'stm32' ? startStm32(board, options) : startRv32(board, options);
-}
-
-/** Starts the emulator of a virtual board; it ends with the command. */
-export async function startVirtualBoard(
-  context: Context,
-  board: Board,
-  choice: VirtualChoice = {},
-): Promise<VirtualBoard & Partial<Pick<VirtualRv32, 'load'>>> {
-  const options: StartOptions = {
-    ...choice,
-    signal: context.lifetime.signal,
-    onNote: (text) => context.output.detail(`${board.id}: ${text}`),
-  };
-  const virtual = await startVirtual(board, options);
-  context.lifetime.onEnd(() => virtual.close());
-  return virtual;
 }
 
 /** The one port behind which a board of this kind is plugged in, by its USB ids. */
@@ -156,6 +72,7 @@ export async function openBoard(
     method,
     isFresh,
     ...(virtual?.load ? { load: virtual.load } : {}),
+    ...(virtual ? { lastNote: () => virtual.lastNote() } : {}),
     async close() {
       withdraw();
       await transport.close();
@@ -175,7 +92,25 @@ export async function withBoard<T>(
   const link = await openBoard(context, board, port, choice);
   try {
     return await work(link);
+  } catch (error) {
+    throw explained(link, error);
   } finally {
     await link.close();
   }
+}
+
+/** What may be said of a board that does not answer, or not as it should. */
+const silent = new Set([
+  'E_BOARD_SILENT',
+  'E_BOARD_TIMEOUT',
+  'E_WRONG_FIRMWARE',
+  'E_DEVICE_LOST',
+  'E_FLASH_LINK',
+]);
+
+/** An emulator that ended says why better than whoever waited for its board can guess. */
+function explained({ board, lastNote }: BoardLink, error: unknown): unknown {
+  const note = lastNote?.();
+  const isSilence = error instanceof TinymlError && silent.has(error.code);
+  return isSilence && note !== undefined ? emulatorStopped(board.id, note, error.message) : error;
 }

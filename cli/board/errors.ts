@@ -45,3 +45,14 @@ export function severalBoardsFound(board: string, ports: readonly string[]): Tin
     hint: `choose one, for example --port ${ports[0]}`,
   });
 }
+
+/** `note` is the emulator's own word. */
+export function emulatorStopped(board: string, note: string, missed: string): TinymlError {
+  return new TinymlError({
+    code: 'E_EMULATOR_STOPPED',
+    exit: 2,
+    what: `${board}: ${note}`,
+    measure: missed,
+    hint: `tinyml doctor --board ${board} checks the emulator; what a program did before is told with --verbose`,
+  });
+}

@@ -1,6 +1,6 @@
 import { type Board, coreHz, dataRam, listBoards } from '../../boards/load.ts';
 import { chooseBoard } from '../board/board-choice.ts';
-import { startVirtualBoard } from '../board/board-link.ts';
+import { startVirtualBoard } from '../board/virtual-board.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { badBoardsAction, badUsage } from '../errors.ts';
@@ -61,6 +61,7 @@ async function serve(context: Context, board: Board, options: BoardsOptions): Pr
   const { pty, boot, listen, flashFile } = options;
   const virtual = await startVirtualBoard(context, board, {
     boot,
+    onNote: (text) => output.note(`${board.id}: ${text}`),
     ...(pty === undefined ? {} : { pty }),
     ...(listen === undefined ? {} : { port: listen }),
     ...(flashFile === undefined ? {} : { flashFile }),

@@ -1,25 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { isRunning, ownMark } from '../../common/process-mark.ts';
+import { makeTemporaryFolder, removeQuietly } from '../../common/temporary-folder.ts';
 import type { Lifetime } from '../lifetime.ts';
 
-/** `.NAME.tinyml-PID-RANDOM.tmp` beside NAME: the process that made it can be told from its name. */
+export { removeQuietly } from '../../common/temporary-folder.ts';
+
+/** `.NAME.tinyml-PID.STARTED-RANDOM.tmp` beside NAME: the process that made it can be told from its name. */
 export function temporaryBeside(path: string): string {
-  const name = `.${basename(path).slice(0, 200)}.tinyml-${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const { pid, started } = ownMark();
+  const who = started === '' ? pid : `${pid}.${started}`;
+  const name = `.${basename(path).slice(0, 200)}.tinyml-${who}-${randomBytes(4).toString('hex')}.tmp`;
   return join(dirname(path), name);
 }
 
-const pattern = /^\.(.*)\.tinyml-(\d+)-[0-9a-f]{8}\.tmp$/;
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
+const pattern = /^\.(.*)\.tinyml-(\d+)(?:\.(\d+))?-[0-9a-f]{8}\.tmp$/;
 
 /** Leftovers beside `path` of runs that were killed: their paths. */
 export function abandonedBeside(path: string): string[] {
@@ -34,27 +30,16 @@ export function abandonedBeside(path: string): string[] {
   return entries
     .filter((entry) => {
       const match = pattern.exec(entry);
-      return match !== null && match[1] === name && !isAlive(Number(match[2]));
+      return (
+        match !== null && match[1] === name && !isRunning({ pid: Number(match[2]), started: match[3] ?? '' })
+      );
     })
     .map((entry) => join(folder, entry));
 }
 
-export function removeQuietly(path: string): void {
-  rmSync(path, { recursive: true, force: true });
-}
-
 /** A working folder that is gone when the command ends. */
 export function temporaryFolder(lifetime: Lifetime, purpose: string): string {
-  const root = tmpdir();
-  removeAbandonedFolders(root);
-  const folder = mkdtempSync(join(root, `tinyml-${process.pid}-${purpose}-`));
+  const folder = makeTemporaryFolder(purpose);
   lifetime.onEnd(() => removeQuietly(folder));
   return folder;
-}
-
-function removeAbandonedFolders(root: string): void {
-  for (const entry of readdirSync(root)) {
-    const match = /^tinyml-(\d+)-[a-z]+-\w{6}$/.exec(entry);
-    if (match && !isAlive(Number(match[1]))) removeQuietly(join(root, entry));
-  }
 }

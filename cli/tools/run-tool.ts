@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { isAbsolute } from 'node:path';
 import type { Lifetime } from '../lifetime.ts';
 import { toolFailed, toolMissing, toolTimeout } from './errors.ts';
+import { findTool, safePath } from './find-tool.ts';
 
 /** Most bytes kept of what a tool prints, unless more are asked for; the rest is dropped while the tool goes on. */
 const usualOutputLimit = 4_194_304;
 
 export interface ToolRun {
-  /** Name or path of the program; never a shell. */
+  /** Name of the program, which is looked for in PATH, or its absolute path; never a shell. */
   readonly tool: string;
   readonly args: readonly string[];
   /** What it is needed for, for the message when it is missing: "compile firmware". */
@@ -38,7 +40,14 @@ function collect(stream: NodeJS.ReadableStream | null, limit: number): () => Uin
 
 /** Messages in English, since some are parsed; temporary files where they vanish with the working folder. */
 function environmentOf({ cwd }: ToolRun): NodeJS.ProcessEnv {
-  return { ...process.env, LC_ALL: 'C', ...(cwd === undefined ? {} : { TMPDIR: cwd }) };
+  return { ...process.env, PATH: safePath(), LC_ALL: 'C', ...(cwd === undefined ? {} : { TMPDIR: cwd }) };
+}
+
+/** The system would look in relative folders of PATH as well. E_TOOL_MISSING. */
+function pathOf({ tool, purpose }: ToolRun): string {
+  const path = isAbsolute(tool) ? tool : findTool(tool);
+  if (path === undefined) throw toolMissing(tool, purpose);
+  return path;
 }
 
 /** Ends a child and whatever it started itself (it leads a process group of its own). */
@@ -57,7 +66,7 @@ export function killGroup(child: ChildProcess): void {
  */
 export async function runTool(run: ToolRun, lifetime: Lifetime): Promise<ToolResult> {
   lifetime.signal.throwIfAborted();
-  const child = spawn(run.tool, run.args, {
+  const child = spawn(pathOf(run), run.args, {
     stdio: [run.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     detached: process.platform !== 'win32',
     env: environmentOf(run),

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import {
   existsSync,
   linkSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   statSync,
@@ -10,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRunning, ownMark, type ProcessMark } from '../../common/process-mark.ts';
 import { lockLeftBehind, portBusy, portFailed } from '../errors.ts';
 
 /** The right of one process to use a port; `release` may be called twice. */
@@ -18,38 +20,12 @@ export interface PortLock {
   release(): void;
 }
 
-interface Holder {
-  readonly pid: number;
-  /** Tells a later process that was given the same number from the one that made the lock. */
-  readonly started: string;
-}
-
 const TAKEOVER_STALE_MS = 2_000;
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown error';
 
-/** Field 22 of /proc/PID/stat; empty where there is no /proc. */
-function startOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
-}
-
-function alive(holder: Holder): boolean {
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false;
-  }
-  const started = startOf(holder.pid);
-  return started === '' || holder.started === '' || started === holder.started;
-}
-
 /** The holder named in a lock file, or undefined when the file is gone or damaged. */
-function readHolder(file: string): Holder | undefined {
+function readHolder(file: string): ProcessMark | undefined {
   try {
     const [pid, started] = readFileSync(file, 'latin1').slice(0, 64).split('\n');
     const number = Number(pid);
@@ -95,7 +71,7 @@ function clearStale(file: string): void {
   }
   try {
     const holder = readHolder(file);
-    if (!holder || !alive(holder)) remove(file);
+    if (!holder || !isRunning(holder)) remove(file);
   } finally {
     remove(gate);
   }
@@ -112,10 +88,29 @@ function lockFile(port: string, directory: string): string {
   return join(directory, `tinyml-port-${digest}.lock`);
 }
 
+const lockName = /^tinyml-port-[0-9a-f]{16}\.lock$/;
+const draftName = /^tinyml-port-[0-9a-f]{16}\.lock(?:\.gate)?\.[0-9a-f-]{36}$/;
+
+/** Removes what killed processes left behind of locks of other ports. */
+function sweep(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const file = join(directory, name);
+    const isDraft = draftName.test(name);
+    const holder = isDraft || lockName.test(name) ? readHolder(file) : undefined;
+    if (!holder || isRunning(holder)) continue;
+    try {
+      if (isDraft) remove(file);
+      else clearStale(file);
+    } catch {
+      // Another user's.
+    }
+  }
+}
+
 /** The live process that holds the lock of a port, if there is one. */
 export function lockHolder(port: string, directory: string = tmpdir()): number | undefined {
   const holder = readHolder(lockFile(port, directory));
-  return holder && alive(holder) ? holder.pid : undefined;
+  return holder && isRunning(holder) ? holder.pid : undefined;
 }
 
 /**
@@ -124,12 +119,16 @@ export function lockHolder(port: string, directory: string = tmpdir()): number |
  */
 export function lockPort(port: string, directory: string = tmpdir()): PortLock {
   const file = lockFile(port, directory);
-  const mine = `${process.pid}\n${startOf(process.pid)}\n${randomUUID()}\n`;
+  const { pid, started } = ownMark();
+  const mine = `${pid}\n${started}\n${randomUUID()}\n`;
   try {
     for (let tries = 0; tries < 50; tries++) {
-      if (createWhole(file, mine)) return { file, release: () => releaseIfMine(file, mine) };
+      if (createWhole(file, mine)) {
+        sweep(directory);
+        return { file, release: () => releaseIfMine(file, mine) };
+      }
       const holder = readHolder(file);
-      if (holder && alive(holder)) {
+      if (holder && isRunning(holder)) {
         throw portBusy(
           port,
           holder.pid === process.pid ? 'this process holds it' : `process ${holder.pid} holds it`,

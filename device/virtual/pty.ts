@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
-import { ptyFailed, socatMissing } from '../errors.ts';
+import { ptyFailed } from '../errors.ts';
 import { bounded } from '../transport/bounded.ts';
-import { findProgram } from './qemu-process.ts';
 
 const START_MS = 3_000;
 
@@ -14,10 +13,12 @@ export interface Pty {
   close(): Promise<void>;
 }
 
-/** A pseudo terminal made by socat, since Node has none of its own. E_SOCAT_MISSING, E_PTY. */
-export async function openPty(onData: (bytes: Uint8Array) => void, signal?: AbortSignal): Promise<Pty> {
-  const socat = findProgram('socat');
-  if (socat === undefined) throw socatMissing();
+/** A pseudo terminal made by `socat`, the path of that program, since Node has none of its own. E_PTY. */
+export async function openPty(
+  socat: string,
+  onData: (bytes: Uint8Array) => void,
+  signal?: AbortSignal,
+): Promise<Pty> {
   const child = spawn(socat, ['-d', '-d', 'STDIO', 'PTY,rawer'], { stdio: 'pipe' });
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => {});
   try {

@@ -1,12 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { basename, isAbsolute } from 'node:path';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { isRunning, markOf, type ProcessMark } from '../../common/process-mark.ts';
 import { qemuMissing } from '../errors.ts';
 
 /**
- * A process between us and QEMU, which has no way of its own to end with its parent. The pipe on descriptor 3 closes
- * when we die, however we die, and then QEMU is killed. Plain JavaScript, because it runs outside any build.
+ * A process between us and QEMU, for systems where nothing else ends QEMU with us. The pipe on descriptor 3 closes when
+ * we die, however we die, and then QEMU is killed. The number of QEMU's process is told through it, so that we can kill
+ * QEMU when the guard dies. Plain JavaScript, because it runs outside any build.
  */
 const GUARD = `
 const { spawn } = require('node:child_process');
@@ -17,32 +19,12 @@ const stop = () => child.kill('SIGKILL');
 const owner = new Socket({ fd: 3 });
 owner.on('error', stop).on('close', stop).resume();
 for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(name, stop);
-child.on('error', () => process.exit(127));
+child.on('error', (error) => { process.stderr.write(error.message + '\\n', () => process.exit(127)); });
+child.on('spawn', () => owner.write(child.pid + '\\n'));
 child.on('exit', (code) => process.exit(code ?? 1));
 `;
 
 const STDERR_LIMIT = 4_096;
-
-/** Full path of a program, from its path or by name from PATH; undefined when it is not there. */
-export function findProgram(
-  name: string,
-  searchPath: string = process.env['PATH'] ?? '',
-): string | undefined {
-  const candidates = /[\\/]/.test(name)
-    ? [name]
-    : searchPath
-        .split(delimiter)
-        .filter((folder) => folder !== '')
-        .map((folder) => join(folder, name));
-  return candidates.find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return statSync(file).isFile();
-    } catch {
-      return false;
-    }
-  });
-}
 
 export interface QemuImage {
   readonly binary: string;
@@ -51,6 +33,11 @@ export interface QemuImage {
   readonly extra?: readonly string[];
   readonly flashFile: string;
   readonly flashAddress: number;
+  /**
+   * Path of setpriv (util-linux), which asks the kernel of Linux to end QEMU with this process. A guard process sees to
+   * that where there is none.
+   */
+  readonly setpriv?: string | undefined;
 }
 
 export interface QemuOptions extends QemuImage {
@@ -61,8 +48,7 @@ export interface QemuOptions extends QemuImage {
   onExit(message: string): void;
 }
 
-/** The guard with QEMU in its care: UART on standard input and output, the owner's life line on descriptor 3. */
-export function qemuCommand(image: QemuImage): { program: string; args: string[] } {
+function qemuArguments(image: QemuImage): string[] {
   // QEMU reads a doubled comma as one.
   const file = image.flashFile.replaceAll(',', ',,');
   const load = `loader,file=${file},addr=0x${image.flashAddress.toString(16)},force-raw=on`;
@@ -73,8 +59,15 @@ export function qemuCommand(image: QemuImage): { program: string; args: string[]
   // One nanosecond of guest time per instruction: time and profile are the same on every run.
   const time = ['-icount', 'shift=0'];
   const uart = ['-chardev', 'stdio,id=uart,signal=off', '-serial', 'chardev:uart'];
-  const args = [...machine, ...time, '-device', load, ...uart];
-  return { program: process.execPath, args: ['-e', GUARD, image.binary, ...args] };
+  return [...machine, ...time, '-device', load, ...uart];
+}
+
+/** QEMU on a leash: UART on standard input and output, the life line of its guard, if it has one, on descriptor 3. */
+export function qemuCommand(image: QemuImage): { program: string; args: string[] } {
+  const run = [image.binary, ...qemuArguments(image)];
+  return image.setpriv === undefined
+    ? { program: process.execPath, args: ['-e', GUARD, ...run] }
+    : { program: image.setpriv, args: ['--pdeathsig', 'KILL', ...run] };
 }
 
 function readLines(stream: Readable, onLine: (line: string) => void): void {
@@ -90,23 +83,28 @@ function readLines(stream: Readable, onLine: (line: string) => void): void {
 export class QemuProcess {
   private readonly child: ChildProcess;
   private readonly input: Writable;
+  /** QEMU, where a guard stands between. */
+  private guarded: ProcessMark | undefined;
+  private readonly endSignal: NodeJS.Signals;
   private stopped = false;
 
   constructor(options: QemuOptions) {
     const { program, args } = qemuCommand(options);
     if (options.onTrace) args.push('-d', 'in_asm,exec,nochain');
-    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], windowsHide: true });
-    const [input, output, errors, owner] = this.child.stdio as unknown as [
-      Writable,
-      Readable,
-      Readable,
-      Duplex,
-    ];
+    const isGuarded = options.setpriv === undefined;
+    // A guard that is killed cannot end QEMU.
+    this.endSignal = isGuarded ? 'SIGTERM' : 'SIGKILL';
+    this.child = spawn(program, args, {
+      stdio: ['pipe', 'pipe', 'pipe', isGuarded ? 'pipe' : 'ignore'],
+      windowsHide: true,
+    });
+    const [input, output, errors] = this.child.stdio as unknown as [Writable, Readable, Readable];
     this.input = input;
-    for (const stream of [input, output, errors, owner]) stream.on('error', () => {});
+    for (const stream of [input, output, errors]) stream.on('error', () => {});
     output.on('data', (bytes: Uint8Array) => {
       if (!this.stopped) options.onOutput(bytes);
     });
+    this.listenToGuard(this.child.stdio[3] as Duplex | null);
     this.watch(errors, options);
   }
 
@@ -130,37 +128,64 @@ export class QemuProcess {
       }
       this.child.once('exit', () => resolve());
       this.child.stdio[3]?.destroy();
-      this.child.kill('SIGTERM');
+      this.child.kill(this.endSignal);
     });
+  }
+
+  private listenToGuard(line: Duplex | null): void {
+    if (!line) return;
+    line.on('error', () => {});
+    line.on('data', (text: Uint8Array) => {
+      this.guarded = markOf(Number(Buffer.from(text).toString('latin1').trim()));
+    });
+    this.child.once('exit', () => this.endGuarded());
+  }
+
+  /** A guard that was killed leaves QEMU behind. */
+  private endGuarded(): void {
+    if (!this.guarded || !isRunning(this.guarded)) return;
+    try {
+      process.kill(this.guarded.pid, 'SIGKILL');
+    } catch {
+      // It ended by itself meanwhile.
+    }
   }
 
   private watch(errors: Readable, options: QemuOptions): void {
     let text = '';
-    const onLine = options.onTrace;
-    if (onLine) readLines(errors, onLine);
-    else {
-      errors.on('data', (bytes: Uint8Array) => {
-        text = (text + Buffer.from(bytes).toString('latin1')).slice(-STDERR_LIMIT);
-      });
-    }
+    if (options.onTrace) readLines(errors, options.onTrace);
+    errors.on('data', (bytes: Uint8Array) => {
+      text = (text + Buffer.from(bytes).toString('latin1')).slice(-STDERR_LIMIT);
+    });
     const ended = (fallback: string) => {
       if (this.stopped) return;
       this.stopped = true;
-      options.onExit(
-        text
-          .trim()
-          .split('\n')
-          .find((line) => line !== '') ?? fallback,
-      );
+      options.onExit(lastWords(text) ?? fallback);
     };
     this.child.once('error', (error) => ended(error.message));
-    this.child.once('close', (code) => ended(`qemu ended with code ${code}`));
+    this.child.once('close', (code, signal) =>
+      ended(`qemu ended ${signal ? `by ${signal}` : `with code ${code}`}`),
+    );
   }
 }
 
-/** The program's path, or E_QEMU_MISSING. */
-export function requireQemu(name: string): string {
-  const path = findProgram(name);
-  if (path === undefined) throw qemuMissing(name);
+/** What QEMU says of itself, rather than the registers that it prints after that, or its log; else the first line. */
+function lastWords(text: string): string | undefined {
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.find((line) => /^qemu/.test(line)) ?? lines.find((line) => line !== '');
+}
+
+/** A path that can be run, or E_QEMU_MISSING: names are looked up by whoever starts a board. */
+export function requireQemu(path: string): string {
+  if (!isAbsolute(path) || !isProgram(path)) throw qemuMissing(basename(path));
   return path;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }

@@ -20,6 +20,8 @@ export class Rv32Board implements SerialBoard {
   private readonly options: Rv32BoardOptions;
   private qemu: QemuProcess | undefined;
   private ending: Promise<unknown> = Promise.resolve();
+  /** What a person would see of the present run: why nothing runs. */
+  lastNote: string | undefined;
 
   constructor(options: Rv32BoardOptions) {
     this.options = options;
@@ -28,22 +30,28 @@ export class Rv32Board implements SerialBoard {
   /** Runs the image file's present content from its first instruction. */
   reset(): void {
     void this.halt();
-    const { image, onOutput, onNote } = this.options;
+    const { image, onOutput } = this.options;
     if (isEmpty(image.flashFile)) {
-      onNote('no image is loaded, so nothing runs');
+      this.note('no image is loaded, so nothing runs');
       return;
     }
     this.qemu = new QemuProcess({
       ...image,
       onOutput,
-      onExit: (message) => onNote(`the core stopped: ${message}`),
+      onExit: (message) => this.note(`the core stopped: ${message}`),
     });
+  }
+
+  private note(text: string): void {
+    this.lastNote = text;
+    this.options.onNote(text);
   }
 
   /** Stops the core; resolves when no emulator runs any more. */
   async halt(): Promise<void> {
     const { qemu } = this;
     this.qemu = undefined;
+    this.lastNote = undefined;
     if (qemu) this.ending = Promise.all([this.ending, qemu.stop()]);
     await this.ending;
   }

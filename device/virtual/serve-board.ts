@@ -21,8 +21,8 @@ export interface SerialBoard {
 
 /** What every kind of virtual board lets its starter choose. */
 export interface ServeOptions {
-  /** Offer a pty as well; it has no modem lines. */
-  readonly pty?: boolean;
+  /** Offer a pty as well, by the program socat at this path; it has no modem lines. */
+  readonly pty?: string | undefined;
   /** TCP port of the RFC 2217 server; any free one when 0 or not given. The plain socket takes another free one. */
   readonly port?: number;
   readonly host?: string;
@@ -138,12 +138,13 @@ function closeServer(server: Server): Promise<void> {
 }
 
 async function attachPty(
+  socat: string,
   board: SerialBoard,
   wire: Wire,
   cleanup: Cleanup,
   signal?: AbortSignal,
 ): Promise<Pty> {
-  const pty = await openPty((bytes) => void board.receive(bytes), signal);
+  const pty = await openPty(socat, (bytes) => void board.receive(bytes), signal);
   cleanup.add(() => pty.close());
   wire.add((bytes) => pty.write(bytes));
   return pty;
@@ -151,7 +152,7 @@ async function attachPty(
 
 /**
  * Offers a board's serial port: returns `rfc2217://...` first, then `tcp://...`, then the pty if one is wanted, all the
- * same wire. What it opens is closed by `cleanup`. Errors: E_LISTEN, E_SOCAT_MISSING, E_PTY.
+ * same wire. What it opens is closed by `cleanup`. Errors: E_LISTEN, E_PTY.
  */
 export async function serveBoard(
   board: SerialBoard,
@@ -165,7 +166,7 @@ export async function serveBoard(
   const tcp = await listen(wire, host, 0, (socket) => serveTcp(board, wire, socket));
   cleanup.add(() => closeServer(tcp));
   cleanup.add(() => wire.drop());
-  const pty = options.pty ? await attachPty(board, wire, cleanup, options.signal) : undefined;
+  const pty = options.pty ? await attachPty(options.pty, board, wire, cleanup, options.signal) : undefined;
   const name = host.includes(':') ? `[${host}]` : host;
   return [`rfc2217://${name}:${portOf(rfc2217)}`, `tcp://${name}:${portOf(tcp)}`, ...(pty ? [pty.path] : [])];
 }

@@ -11,9 +11,11 @@ export interface VirtualRv32Options extends ServeOptions {
   /** Where the image goes in the machine's memory, and how much may go there. */
   readonly flashAddress: number;
   readonly flashBytes: number;
-  /** Name or path of the QEMU program, and its name for the machine. */
+  /** Absolute path of the QEMU program, and its name for the machine. */
   readonly qemuBinary: string;
   readonly qemuMachine: string;
+  /** Path of setpriv, where there is one, by which QEMU ends with this process whatever happens. */
+  readonly setpriv?: string | undefined;
   /** Told what a person with the board on the desk would see, such as that nothing runs. */
   readonly onNote?: (text: string) => void;
 }
@@ -35,7 +37,7 @@ function writeImage(file: string, image: Uint8Array): void {
 
 /**
  * Starts an emulated RISC-V board: QEMU's `virt` machine, which begins at the start of its memory, where the image is
- * put. It has no boot loader: `load` replaces the image. Errors: E_QEMU_MISSING, E_SOCAT_MISSING, E_PTY, E_LISTEN.
+ * put. It has no boot loader: `load` replaces the image. Errors: E_QEMU_MISSING, E_PTY, E_LISTEN.
  */
 export async function startVirtualRv32(options: VirtualRv32Options): Promise<VirtualRv32> {
   options.signal?.throwIfAborted();
@@ -50,11 +52,11 @@ export async function startVirtualRv32(options: VirtualRv32Options): Promise<Vir
 }
 
 async function assemble(options: VirtualRv32Options, binary: string, cleanup: Cleanup): Promise<VirtualRv32> {
-  const { qemuMachine: machine, flashAddress, flashBytes } = options;
+  const { qemuMachine: machine, flashAddress, flashBytes, setpriv } = options;
   const flashFile = flashFileFor(options.flashFile, cleanup);
   const wire = new Wire();
   const board = new Rv32Board({
-    image: { binary, machine, extra: ['-bios', 'none'], flashFile, flashAddress },
+    image: { binary, machine, extra: ['-bios', 'none'], flashFile, flashAddress, setpriv },
     onOutput: (bytes) => wire.send(bytes),
     onNote: options.onNote ?? (() => {}),
   });
@@ -69,5 +71,5 @@ async function assemble(options: VirtualRv32Options, binary: string, cleanup: Cl
   };
   const close = () => cleanup.run();
   options.signal?.addEventListener('abort', close, { once: true });
-  return { ports, flashFile, load, close };
+  return { ports, flashFile, load, lastNote: () => board.lastNote, close };
 }

@@ -1,6 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeTemporaryFolder, removeQuietly } from '../../common/temporary-folder.ts';
 import type { SectorRun } from '../sectors.ts';
 import { EmulatedChip } from './emulated-chip.ts';
 import { requireQemu } from './qemu-process.ts';
@@ -17,9 +16,11 @@ export interface VirtualStm32Options extends ServeOptions {
   readonly sectors?: readonly SectorRun[];
   /** Which erase command its boot loader has: the extended one when not given. */
   readonly erase?: 'extended' | 'plain';
-  /** Name or path of the QEMU program, and its name for the machine with this chip. */
+  /** Absolute path of the QEMU program, and its name for the machine with this chip. */
   readonly qemuBinary: string;
   readonly qemuMachine: string;
+  /** Path of setpriv, where there is one, by which QEMU ends with this process whatever happens. */
+  readonly setpriv?: string | undefined;
   /** What the board starts with, `flash` when not given; a pty has no modem lines to change that. */
   readonly boot?: 'bootloader' | 'flash';
   /** Given the lines of QEMU's log of executed code, which makes it many times slower. */
@@ -32,6 +33,8 @@ export interface VirtualBoard {
   /** `rfc2217://...` first, then `tcp://...`, then the pty if there is one: all the same wire. */
   readonly ports: readonly string[];
   readonly flashFile: string;
+  /** Why nothing runs since the last reset, as a person with the board on the desk would see it; undefined when all is well. */
+  lastNote(): string | undefined;
   /** Ends everything, QEMU too; may be called twice. */
   close(): Promise<void>;
 }
@@ -39,15 +42,15 @@ export interface VirtualBoard {
 /** The file that keeps the flash: the one given, or one that `cleanup` removes. */
 export function flashFileFor(given: string | undefined, cleanup: Cleanup): string {
   if (given !== undefined) return given;
-  const folder = mkdtempSync(join(tmpdir(), 'tinyml-board-'));
-  cleanup.add(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = makeTemporaryFolder('board');
+  cleanup.add(() => removeQuietly(folder));
   return join(folder, 'flash.bin');
 }
 
 /**
  * Starts an emulated STM32 board: its USART boot loader (AN3155) over a flash in a file, and QEMU for what the flash
  * holds, behind RFC 2217, plain TCP and, on request, a pty.
- * Errors: E_QEMU_MISSING, E_SOCAT_MISSING, E_PTY, E_FLASH_FILE, E_LISTEN.
+ * Errors: E_QEMU_MISSING, E_PTY, E_FLASH_FILE, E_LISTEN.
  */
 export async function startVirtualStm32(options: VirtualStm32Options): Promise<VirtualBoard> {
   options.signal?.throwIfAborted();
@@ -77,6 +80,7 @@ async function assemble(
     flashFile,
     qemuBinary,
     qemuMachine: options.qemuMachine,
+    setpriv: options.setpriv,
     onOutput: (bytes) => wire.send(bytes),
     onTrace: options.onTrace,
     onNote: options.onNote ?? (() => {}),
@@ -86,5 +90,5 @@ async function assemble(
   board.reset(options.boot ?? 'flash');
   const close = () => cleanup.run();
   options.signal?.addEventListener('abort', close, { once: true });
-  return { ports, flashFile, close };
+  return { ports, flashFile, lastNote: () => board.lastNote, close };
 }

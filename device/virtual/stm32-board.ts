@@ -11,6 +11,7 @@ export interface BoardOptions {
   readonly flashFile: string;
   readonly qemuBinary: string;
   readonly qemuMachine: string;
+  readonly setpriv?: string | undefined;
   onOutput(bytes: Uint8Array): void;
   /** Lines of QEMU's log of executed code. */
   readonly onTrace?: ((line: string) => void) | undefined;
@@ -33,6 +34,8 @@ export class Stm32Board implements SerialBoard {
   private parity: Parity | 'other' = 'even';
   private qemu: QemuProcess | undefined;
   private endings: Promise<void>[] = [];
+  /** What a person would see of the present run: why nothing runs. */
+  lastNote: string | undefined;
 
   constructor(options: BoardOptions) {
     this.options = options;
@@ -98,7 +101,7 @@ export class Stm32Board implements SerialBoard {
     this.going = false;
     this.running = 'flash';
     if (this.options.chip.blank) {
-      this.options.onNote('the flash is erased, so nothing runs');
+      this.note('the flash is erased, so nothing runs');
       return;
     }
     this.qemu = new QemuProcess({
@@ -106,14 +109,21 @@ export class Stm32Board implements SerialBoard {
       machine: this.options.qemuMachine,
       flashFile: this.options.flashFile,
       flashAddress: FLASH_ADDRESS,
+      setpriv: this.options.setpriv,
       onOutput: (bytes) => this.options.onOutput(bytes),
       onTrace: this.options.onTrace,
-      onExit: (message) => this.options.onNote(`the chip stopped: ${message}`),
+      onExit: (message) => this.note(`the chip stopped: ${message}`),
     });
+  }
+
+  private note(text: string): void {
+    this.lastNote = text;
+    this.options.onNote(text);
   }
 
   private halt(): void {
     this.running = 'nothing';
+    this.lastNote = undefined;
     const qemu = this.qemu;
     this.qemu = undefined;
     if (!qemu) return;

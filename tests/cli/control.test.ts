@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { findProgram } from '../../device/virtual/qemu-process.ts';
+import { findTool } from '../../cli/tools/find-tool.ts';
 import { stackTrace, tinyml } from '../support/cli.ts';
 
 const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
-const qemu = findProgram('qemu-system-arm');
+const qemu = findTool('qemu-system-arm');
 const KIB = 1024;
 
 let folder = '';

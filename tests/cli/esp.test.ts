@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { findProgram } from '../../device/virtual/qemu-process.ts';
+import { findTool } from '../../cli/tools/find-tool.ts';
 import { stackTrace, tinyml } from '../support/cli.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const program = join(root, 'dist', 'cli', 'main.js');
-const gcc = findProgram('riscv64-unknown-elf-gcc');
+const gcc = findTool('riscv64-unknown-elf-gcc');
 const MIB = 1024 * 1024;
 
 let folder = '';

@@ -8,6 +8,7 @@ import type { Context } from '../../cli/context.ts';
 import { startLifetime } from '../../cli/lifetime.ts';
 import { imageOf } from '../device/simulated-stm32.ts';
 import { FakeMachine } from '../support/fake-machine.ts';
+import { complaintOf, type RealProgram, realPrograms } from '../support/real-programs.ts';
 
 const image = imageOf(5_003, 1);
 const folder = mkdtempSync(join(tmpdir(), 'tinyml-methods-'));
@@ -29,6 +30,9 @@ afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllEnvs();
   machine.remove();
+  for (const { name, args } of commandLines())
+    if (realPrograms[name].path !== undefined) expect(complaintOf(name, args, folder)).toBe('');
+  rmSync(log, { force: true });
 });
 afterAll(async () => {
   await lifetime.end();
@@ -43,12 +47,31 @@ const context = {
 const flash = (method?: string, id = 'nucleo-f446re', port?: string) =>
   flashOnly(context, loadBoard(id), port, image, () => {}, { method });
 
-/** A shell script in the place of a program. */
-function program(name: string, script: string): void {
-  writeFileSync(join(programs, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+const log = join(folder, 'command lines');
+
+/** A shell script in the place of a program. Its command lines are kept, for the real program to judge. */
+function program(name: RealProgram, script: string): void {
+  const keep = `{ echo ${name}; for word in "$@"; do echo "$word"; done; echo; } >> '${log}'`;
+  writeFileSync(join(programs, name), `#!/bin/sh\n${keep}\n${script}\n`, { mode: 0o755 });
 }
 
-const stLink = { vendorId: '0483', productId: '374b', serialNumber: '066CFF303030' };
+interface CommandLine {
+  readonly name: RealProgram;
+  readonly args: readonly string[];
+}
+
+function commandLines(): CommandLine[] {
+  if (!existsSync(log)) return [];
+  const blocks = readFileSync(log, 'utf8').trimEnd().split('\n\n');
+  return blocks.map((block) => {
+    const [name, ...args] = block.split('\n');
+    return { name: name as RealProgram, args };
+  });
+}
+
+const serial = '066CFF303030';
+const inHex = Buffer.from(serial).toString('hex');
+const stLink = { vendorId: '0483', productId: '374b', serialNumber: serial };
 const dfu = { vendorId: '0483', productId: 'df11', serialNumber: '317B3C723133' };
 
 const failsWith = (job: Promise<unknown>, code: string, text = /./) =>
@@ -65,22 +88,88 @@ esac`;
 describe('through an ST-LINK', () => {
   test('with openocd, which says that it verified', async () => {
     machine.usb(stLink);
-    const log = join(folder, 'arguments');
-    program('openocd', openocd(`echo "$*" >> ${log}`));
+    program('openocd', openocd());
     const report = await flash();
     expect(report).toMatchObject({ bytesWritten: image.length, bytesVerified: image.length });
-    const [looked, wrote] = readFileSync(log, 'utf8').trim().split('\n');
+    const [looked, wrote] = commandLines().map(({ args }) => args.join(' '));
     expect(looked).toContain('target/stm32f4x.cfg -c init -c reset halt -c flash probe 0');
     expect(wrote).toContain('adapter serial 066CFF303030');
     expect(wrote).toContain('program firmware.bin 0x08000000 verify reset exit');
   });
 
-  test('with st-flash where openocd is not installed', async () => {
+  const other = 'serial:     0670FF495254\n  chipid:     0x0410';
+  const ours = (serial: string) =>
+    `serial:     ${serial}\n  flash:      524288 (pagesize: 131072)\n  chipid:     0x0421`;
+
+  test.each([
+    // As versions print it: 1.7 and 1.8, with another probe beside it; and 1.6, serial numbers in hexadecimal.
+    [
+      '1.7',
+      `Found 2 stlink programmers\n1.\n  ${other}\n2.\n  version:    V2J37S7\n  ${ours(serial)}`,
+      serial,
+    ],
+    ['1.7 with one probe', `Found 1 stlink programmers\n  version:    V2J37S7\n  ${ours(serial)}`, serial],
+    [
+      '1.6',
+      `Found 1 stlink programmers\n ${ours(inHex)}\n hla-serial: "\\x30"\n descr:      F446 device`,
+      inHex,
+    ],
+  ])('with st-flash and st-info %s where openocd is not installed', async (_, said, named) => {
     machine.usb(stLink);
-    program('st-info', 'echo 0x421');
+    program('st-info', `cat <<'END'\n${said}\nEND`.replace('cat', '/bin/cat'));
     program('st-flash', '[ -s firmware.bin ] && echo "Flash written and verified! jolly good!" >&2');
     expect(await flash()).toMatchObject({ bytesVerified: image.length });
+    expect(commandLines()).toEqual([
+      { name: 'st-info', args: ['--probe'] },
+      {
+        name: 'st-flash',
+        args: ['--serial', named, '--reset', 'write', 'firmware.bin', '0x08000000'],
+      },
+    ]);
   });
+
+  test.each([
+    ['no probe', 'Found 0 stlink programmers', 'E_BOARD_SILENT', /no ST-LINK/],
+    [
+      'no chip',
+      `Found 1 stlink programmers\n  serial:     ${serial}\n  chipid:     0x0000`,
+      'E_BOARD_SILENT',
+      /no chip/,
+    ],
+    [
+      'another chip',
+      `Found 1 stlink programmers\n  serial:     ${serial}\n  chipid:     0x0413`,
+      'E_WRONG_CHIP',
+      /0x413/,
+    ],
+  ])('st-info that finds %s', async (_, said, code, text) => {
+    machine.usb(stLink);
+    program('st-info', `echo '${said}'`);
+    program('st-flash', 'echo "Flash written and verified"');
+    await failsWith(flash(), code, text);
+    expect(commandLines().map(({ name }) => name)).toEqual(['st-info']);
+  });
+
+  test.each([
+    ['nucleo-h743zi', 'stm32h7x_dual_bank', '0x5c001000: 10036450', 0x450],
+    ['nucleo-l073rz', 'stm32l0_dual_bank', '0x40015800: 20086447', 0x447],
+  ])(
+    '%s, whose driver in openocd keeps the chip’s id to itself: its register is read',
+    async (id, target, said) => {
+      machine.usb(stLink);
+      const read = (line: string) => `case "$*" in
+      *"flash probe 0"*) echo "${line}" >&2 ;;
+      *program*) echo "** Verified OK **" >&2 ;;
+    esac`;
+      const large = () =>
+        flashOnly(context, loadBoard(id), undefined, imageOf(5_003, 1), () => {}, { method: 'st-link' });
+      program('openocd', read(said));
+      expect(await large()).toMatchObject({ bytesVerified: image.length });
+      expect(commandLines()[1]!.args).toContain(`target/${target}.cfg`);
+      program('openocd', read(said.replace(/...$/, '413')));
+      await failsWith(large(), 'E_WRONG_CHIP', /0x413/);
+    },
+  );
 
   test.each<[string, string, string, RegExp]>([
     [

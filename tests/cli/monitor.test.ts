@@ -4,14 +4,14 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findTool } from '../../cli/tools/find-tool.ts';
 import { encodeFrame } from '../../device/bench/frames.ts';
 import { openPty, type Pty } from '../../device/virtual/pty.ts';
-import { findProgram } from '../../device/virtual/qemu-process.ts';
 import { stackTrace, tinyml } from '../support/cli.ts';
 import { FakeMachine } from '../support/fake-machine.ts';
 
 const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
-const socat = findProgram('socat');
+const socat = findTool('socat');
 const cleanup: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of cleanup.splice(0).reverse()) await step();
@@ -174,7 +174,7 @@ describe.skipIf(!socat)(`monitor and the terminal${socat ? '' : ' (needs socat)'
     const machine = new FakeMachine();
     cleanup.push(() => machine.remove());
     const ids = { vendorId: '303a', productId: '1001', serialNumber: '7C:DF:A1:00:00:01' };
-    const first = await openPty(() => {});
+    const first = await openPty(socat!, () => {});
     machine.tty('ttyACM0', ids, first.path);
     const child = spawn(
       process.execPath,
@@ -196,10 +196,10 @@ describe.skipIf(!socat)(`monitor and the terminal${socat ? '' : ' (needs socat)'
     await first.close();
     await expect.poll(() => out, { timeout: 15_000 }).toContain('"lost"');
     // Another device of the same kind takes the old name meanwhile.
-    const other = await openPty(() => {});
+    const other = await openPty(socat!, () => {});
     cleanup.push(() => other.close());
     machine.tty('ttyACM0', { ...ids, serialNumber: '7C:DF:A1:00:00:02' }, other.path);
-    const second = await openPty(() => {});
+    const second = await openPty(socat!, () => {});
     cleanup.push(() => second.close());
     machine.tty('ttyACM1', ids, second.path);
     await expect.poll(() => out, { timeout: 15_000 }).toContain('"back"');
@@ -265,9 +265,9 @@ const functionsOf = (records: readonly Record[]) =>
   records.flatMap(({ frames = [] }) => frames.map((frame) => [frame.label, frame.function.split('+')[0]]));
 
 describe('a crash', () => {
-  const arm = findProgram('arm-none-eabi-gcc');
-  const riscv = findProgram('riscv64-unknown-elf-gcc');
-  const xtensa = findProgram('xtensa-lx106-elf-gcc');
+  const arm = findTool('arm-none-eabi-gcc');
+  const riscv = findTool('riscv64-unknown-elf-gcc');
+  const xtensa = findTool('xtensa-lx106-elf-gcc');
 
   test.skipIf(!arm)(
     `of our firmware, with the functions named${arm ? '' : ' (needs arm-none-eabi-gcc)'}`,

@@ -4,13 +4,13 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findTool } from '../../cli/tools/find-tool.ts';
 import { openPty } from '../../device/virtual/pty.ts';
-import { findProgram } from '../../device/virtual/qemu-process.ts';
 import { stackTrace, tinyml } from '../support/cli.ts';
 import { FakeMachine } from '../support/fake-machine.ts';
 
 const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
-const socat = findProgram('socat');
+const socat = findTool('socat');
 const root = process.getuid?.() === 0;
 
 let folder = '';
@@ -90,7 +90,7 @@ describe('two clients at once', () => {
     async () => {
       const machine = new FakeMachine();
       cleanup.push(() => machine.remove());
-      const line = await openPty(() => {});
+      const line = await openPty(socat!, () => {});
       cleanup.push(() => line.close());
       const device = machine.tty(
         'ttyACM0',
@@ -115,7 +115,7 @@ describe('two clients at once', () => {
   test.skipIf(!socat || !root)(
     `a port of another user: permission, exit code 2${socat && root ? '' : ' (needs root and socat)'}`,
     async () => {
-      const line = await openPty(() => {});
+      const line = await openPty(socat!, () => {});
       cleanup.push(() => line.close());
       chmodSync(line.path, 0o600);
       const own = mkdtempSync(join(tmpdir(), 'tinyml-nobody-'));

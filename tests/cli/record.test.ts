@@ -6,17 +6,17 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findTool } from '../../cli/tools/find-tool.ts';
 import { readNpz } from '../../converter/data/npz.ts';
 import { openPty } from '../../device/virtual/pty.ts';
-import { findProgram } from '../../device/virtual/qemu-process.ts';
 import { tinyml } from '../support/cli.ts';
 import { FirmataBoard } from '../support/firmata-board.ts';
 
 const example = join(import.meta.dirname, '..', '..', 'examples', 'motor-fault');
-const missing = ['arm-none-eabi-gcc', 'qemu-system-arm'].filter((name) => !findProgram(name));
+const missing = ['arm-none-eabi-gcc', 'qemu-system-arm'].filter((name) => !findTool(name));
 const needs = missing.length > 0 ? ` (needs ${missing.join(', ')})` : '';
 const program = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
-const socat = findProgram('socat');
+const socat = findTool('socat');
 
 let folder = '';
 beforeAll(() => {
@@ -234,7 +234,7 @@ describe.skipIf(missing.length > 0)(`record from the emulated board${needs}`, ()
   );
 
   test('the RISC-V board has the synthetic sources and says that it has no ADC', async () => {
-    if (!findProgram('riscv64-unknown-elf-gcc') || !findProgram('qemu-system-riscv32')) return;
+    if (!findTool('riscv64-unknown-elf-gcc') || !findTool('qemu-system-riscv32')) return;
     const board = ['--board', 'virtual-rv32imc', '--rate', '5000', '--samples', '4'];
     await record(at('riscv.csv'), ...board, '--source', 'counter');
     expect(readFileSync(at('riscv.csv'), 'utf8')).toBe('x0\n0\n1\n2\n3\n');
@@ -433,7 +433,7 @@ describe('record through Firmata', () => {
 
   test.skipIf(!socat)(`on a pty${socat ? '' : ' (needs socat)'}`, async () => {
     const board = new FirmataBoard((bytes) => line.write(bytes));
-    const line = await openPty((bytes) => board.receive(bytes));
+    const line = await openPty(socat!, (bytes) => board.receive(bytes));
     cleanup.push(
       () => line.close(),
       () => board.stop(),

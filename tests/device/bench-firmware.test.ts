@@ -38,7 +38,7 @@ async function boardWith(image: Uint8Array): Promise<Transport> {
     flashBytes: 1024 * 1024,
     sramBytes: 128 * 1024,
     chipId: 0x413,
-    qemuBinary: 'qemu-system-arm',
+    qemuBinary: qemu!,
     qemuMachine: 'netduinoplus2',
   });
   open.push(board);

@@ -24,7 +24,7 @@ afterEach(async () => {
 
 /** A pty that sends back what it gets. */
 async function newLine(): Promise<Pty> {
-  const line: Pty = await openPty((bytes) => line.write(bytes));
+  const line: Pty = await openPty(socat!, (bytes) => line.write(bytes));
   cleanup.push(() => line.close());
   return line;
 }

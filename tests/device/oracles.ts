@@ -2,16 +2,16 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram } from '../../device/virtual/qemu-process.ts';
+import { findTool } from '../../cli/tools/find-tool.ts';
 
 /** Programs of others that these tests are run against; a test without its program is skipped and says so. */
 const venv = join(tmpdir(), 'oracle-venv', 'bin', 'python');
 export const python = process.env['TINYML_ORACLE_PYTHON'] ?? (existsSync(venv) ? venv : undefined);
-export const qemu = findProgram('qemu-system-arm');
-export const socat = findProgram('socat');
-export const stm32flash = findProgram('stm32flash');
-export const gcc = findProgram('gcc');
-export const armGcc = findProgram('arm-none-eabi-gcc');
+export const qemu = findTool('qemu-system-arm');
+export const socat = findTool('socat');
+export const stm32flash = findTool('stm32flash');
+export const gcc = findTool('gcc');
+export const armGcc = findTool('arm-none-eabi-gcc');
 
 export interface Finished {
   readonly code: number | null;

@@ -133,3 +133,17 @@ test('the loser sends not a byte', async () => {
   });
   expect(readdirSync(folder)).toEqual([]);
 });
+
+test('what killed processes left of locks of other ports is swept, and nothing else', async () => {
+  const dead = otherProcess();
+  const live = otherProcess();
+  const left = leaveLock('tcp://host:7', dead.pid, startedAt(dead.pid));
+  const draft = `${left}.00000000-0000-4000-8000-000000000000`;
+  writeFileSync(draft, `${dead.pid}\n\n`);
+  await dead.kill();
+  const held = leaveLock('tcp://host:8', live.pid, startedAt(live.pid));
+  writeFileSync(join(folder, 'tinyml-port-mine.lock'), `${dead.pid}\n\n`);
+  lockPort('tcp://host:9', folder).release();
+  expect([left, draft, held].map((path) => existsSync(path))).toEqual([false, false, true]);
+  expect(existsSync(join(folder, 'tinyml-port-mine.lock'))).toBe(true);
+});

@@ -2,16 +2,16 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { findTool } from '../../cli/tools/find-tool.ts';
 import type { Bus } from '../../device/virtual/esp-cpu/bus.ts';
 import { multiplyHigh, multiplyHighUnsigned } from '../../device/virtual/esp-cpu/multiply-high.ts';
 import { Rv32Core } from '../../device/virtual/esp-cpu/rv32-core.ts';
-import { findProgram } from '../../device/virtual/qemu-process.ts';
 import { BenchClient } from '../firmware/bench-client.ts';
 import { buildPlan, tinyPlan } from '../firmware/build-firmware.ts';
 import { boot } from '../firmware/emulator.ts';
 import { randomSource } from '../firmware/random.ts';
 
-const ready = findProgram('riscv64-unknown-elf-gcc') && findProgram('qemu-system-riscv32');
+const ready = findTool('riscv64-unknown-elf-gcc') && findTool('qemu-system-riscv32');
 
 /** Arithmetic on pairs of values from a table, each result mixed into a sum: what both machines must agree on. */
 const program = `

@@ -4,14 +4,14 @@ import { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { findTool } from '../../cli/tools/find-tool.ts';
 import { listPorts } from '../../device/transport/list-ports.ts';
 import { openTransport } from '../../device/transport/open-transport.ts';
 import type { Transport } from '../../device/transport/transport.ts';
 import { openPty, type Pty } from '../../device/virtual/pty.ts';
-import { findProgram } from '../../device/virtual/qemu-process.ts';
 import { socat } from './oracles.ts';
 
-const flock = findProgram('flock');
+const flock = findTool('flock');
 const folder = mkdtempSync(join(tmpdir(), 'tinyml-serial-'));
 const cleanup: (() => unknown)[] = [];
 afterEach(async () => {
@@ -20,7 +20,7 @@ afterEach(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 async function pty(onData: (bytes: Uint8Array) => void = () => {}): Promise<Pty> {
-  const made = await openPty(onData);
+  const made = await openPty(socat!, onData);
   cleanup.push(() => made.close());
   return made;
 }
@@ -43,13 +43,6 @@ test('a file that is no port', async () => {
 
 test('the ports of this machine are listed without an error', async () => {
   for (const port of await listPorts()) expect(port.path).not.toBe('');
-});
-
-test('a program is found by name and by path, and not when it is not there', () => {
-  expect(findProgram('node')).toBeDefined();
-  expect(findProgram(process.execPath)).toBe(process.execPath);
-  expect(findProgram('no-such-program')).toBeUndefined();
-  expect(findProgram('node', '')).toBeUndefined();
 });
 
 describe.skipIf(!socat)('a serial port, in the form of a pty (skipped without socat)', () => {

@@ -22,7 +22,7 @@ const options: VirtualStm32Options = {
   flashBytes: 1024 * 1024,
   sramBytes: 128 * 1024,
   chipId: 0x413,
-  qemuBinary: 'qemu-system-arm',
+  qemuBinary: qemu ?? '/absent/qemu-system-arm',
   qemuMachine: 'netduinoplus2',
 };
 
@@ -272,7 +272,7 @@ describe.skipIf(!qemu)('the virtual STM32F405 (skipped without qemu-system-arm)'
   test.skipIf(!socat || !stm32flash)(
     'is written and verified by stm32flash through a pty (skipped without socat and stm32flash)',
     async () => {
-      const board = await start({ pty: true, boot: 'bootloader' });
+      const board = await start({ pty: socat!, boot: 'bootloader' });
       const pty = board.ports[2]!;
       const file = join(folder, 'flash.bin');
       const back = join(folder, 'back.bin');
@@ -298,7 +298,7 @@ describe.skipIf(!qemu)('the virtual STM32F405 (skipped without qemu-system-arm)'
     async () => {
       const f100 = { flashBytes: 128 * 1024, sramBytes: 8 * 1024, chipId: 0x420, erase: 'plain' } as const;
       const sectors = [{ count: 128, bytes: 1024 }];
-      const board = await start({ ...f100, sectors, pty: true, boot: 'bootloader' });
+      const board = await start({ ...f100, sectors, pty: socat!, boot: 'bootloader' });
       const file = join(folder, 'f100.bin');
       writeFileSync(file, imageOf(10_001, 6));
       const written = await runProgram(stm32flash!, ['-m', '8n1', '-v', '-w', file, board.ports[2]!]);
@@ -311,7 +311,7 @@ describe.skipIf(!qemu)('the virtual STM32F405 (skipped without qemu-system-arm)'
   test.skipIf(!socat || !armGcc)(
     'is flashed and run by our client through its pty (skipped without socat)',
     async () => {
-      const board = await start({ pty: true, boot: 'bootloader' });
+      const board = await start({ pty: socat!, boot: 'bootloader' });
       const warnings: string[] = [];
       const transport = await openTransport(board.ports[2]!, {
         parity: 'even',

@@ -83,7 +83,7 @@ describe('the virtual ESP boards with our client', () => {
   });
 
   test.skipIf(!socat)('through a pty (skipped without socat)', async () => {
-    const board = await start({ boot: 'bootloader', pty: true });
+    const board = await start({ boot: 'bootloader', pty: socat! });
     const transport = await connectTo(board.ports[2]!);
     const image = espImage(30_000, 3);
     await flashEsp(transport, [{ address: 0, data: image }], options('esp32c3'));
@@ -131,7 +131,7 @@ describe('the virtual ESP boards with our client', () => {
       const machine = new FakeMachine();
       const flashFile = join(folder, 'native.bin');
       const device = { vendorId: '303a', productId: '1001', serialNumber: 'A1:B2' };
-      const first = await start({ boot: 'bootloader', pty: true, flashFile });
+      const first = await start({ boot: 'bootloader', pty: socat!, flashFile });
       const port = machine.tty('ttyACM0', device, first.ports[2]!);
       const returned: string[] = [];
       const transport = await connectTo(port, {
@@ -143,7 +143,7 @@ describe('the virtual ESP boards with our client', () => {
       const move = async () => {
         machine.unplug('ttyACM0');
         await first.close();
-        const second = await start({ boot: 'bootloader', pty: true, flashFile });
+        const second = await start({ boot: 'bootloader', pty: socat!, flashFile });
         machine.tty('ttyACM1', device, second.ports[2]!);
       };
       const report = await flashEsp(transport, [{ address: 0, data: image }], {
@@ -199,7 +199,7 @@ describe.skipIf(!hasEsptool)('the virtual ESP boards with esptool (skipped witho
     '%s: identified, written, verified, read and erased, by ROM and stub (skipped without socat)',
     { timeout: 120_000 },
     async (chip) => {
-      const board = await start({ chip, boot: 'bootloader', pty: true });
+      const board = await start({ chip, boot: 'bootloader', pty: socat! });
       const pty = board.ports[2]!;
       const file = contentFile(`${chip}.bin`, 100_001);
       const back = join(folder, `${chip}.back`);
@@ -253,7 +253,7 @@ describe.skipIf(!hasEsptool)('the virtual ESP boards with esptool (skipped witho
   test.skipIf(!socat)(
     'writes what our client takes for right, and the other way round (skipped without socat)',
     async () => {
-      const board = await start({ boot: 'bootloader', pty: true });
+      const board = await start({ boot: 'bootloader', pty: socat! });
       const file = contentFile('both.bin', 60_000);
       await esptool(board.ports[2]!, ...inStub, 'write-flash', '0x10000', file);
       const transport = await connectTo(board.ports[2]!);

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findTool } from '../../cli/tools/find-tool.ts';
 import { BenchClient } from '../../device/bench/bench-client.ts';
 import { openTransport } from '../../device/transport/open-transport.ts';
 import { discardInput, type Transport } from '../../device/transport/transport.ts';
@@ -21,7 +22,7 @@ const present = ['riscv64-unknown-elf-gcc', 'qemu-system-riscv32'].every(
 const options: VirtualRv32Options = {
   flashAddress: 0x80000000,
   flashBytes: 1024 * 1024,
-  qemuBinary: 'qemu-system-riscv32',
+  qemuBinary: findTool('qemu-system-riscv32') ?? '/absent/qemu-system-riscv32',
   qemuMachine: 'virt',
 };
 

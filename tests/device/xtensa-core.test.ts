@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { findTool } from '../../cli/tools/find-tool.ts';
 import { decode, Op } from '../../device/virtual/esp-cpu/xtensa-decode.ts';
-import { findProgram } from '../../device/virtual/qemu-process.ts';
 import { randomSource } from '../firmware/random.ts';
 import { buildXtensa, countInQemu, runHere, runInQemu } from './xtensa-program.ts';
 
-const ready = findProgram('xtensa-lx106-elf-gcc') && findProgram('qemu-system-xtensa');
+const ready = findTool('xtensa-lx106-elf-gcc') && findTool('qemu-system-xtensa');
 
 /** Instructions that the assembler knows: with two sources, and with one and a number. */
 const two =
@@ -215,7 +215,7 @@ it('refuses what it does not know rather than guess', () => {
   for (const word of [0x740004, 0x008076, 0x000015]) expect(decode(word, 0).op).toBe(Op.illegal);
 });
 
-it.skipIf(!findProgram('xtensa-lx106-elf-gcc'))(
+it.skipIf(!findTool('xtensa-lx106-elf-gcc'))(
   'multiplies and divides 64 bits as exact integers do (skipped without compiler)',
   () => {
     const values = someValues(20);

@@ -50,6 +50,8 @@ export interface EspBoardOptions {
    */
   readonly enableDelayMs: number;
   onOutput(bytes: Uint8Array): void;
+  /** The chip starts anew. */
+  onReset?(): void;
 }
 
 type Running = 'held' | 'starting' | 'loader' | 'flash';
@@ -96,6 +98,7 @@ export class EspBoard implements SerialBoard {
   /** Ends a reset, with IO0 low for the loader or high for the program in flash. */
   reset(mode: 'bootloader' | 'flash'): void {
     this.halt();
+    this.options.onReset?.();
     const { banner, reset, boot } = this.profile;
     const place = mode === 'bootloader' ? boot.download : boot.flash;
     this.options.onOutput(Buffer.from(`${banner}${reset},${place}\r\n`));

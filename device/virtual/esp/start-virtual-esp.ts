@@ -29,7 +29,12 @@ async function assemble(options: VirtualEspOptions, cleanup: Cleanup): Promise<V
   cleanup.add(() => flash.close());
   const wire = new Wire();
   const onOutput = (bytes: Uint8Array) => wire.send(bytes);
-  const processor = (options.processor ?? noProcessor)({ onOutput, onNote: options.onNote ?? (() => {}) });
+  let lastNote: string | undefined;
+  const onNote = (text: string) => {
+    lastNote = text;
+    options.onNote?.(text);
+  };
+  const processor = (options.processor ?? noProcessor)({ onOutput, onNote });
   const { chip, security } = options;
   const board = new EspBoard({
     chip,
@@ -38,19 +43,22 @@ async function assemble(options: VirtualEspOptions, cleanup: Cleanup): Promise<V
     security,
     enableDelayMs: ENABLE_DELAY_MS,
     onOutput,
+    onReset: () => {
+      lastNote = undefined;
+    },
   });
   cleanup.add(() => board.close());
   const ports = await serveBoard(board, wire, options, cleanup);
   board.reset(options.boot ?? 'flash');
   const close = () => cleanup.run();
   options.signal?.addEventListener('abort', close, { once: true });
-  return { ports, flashFile, close };
+  return { ports, flashFile, lastNote: () => lastNote, close };
 }
 
 /**
  * Starts a virtual ESP32 board: the loader in its ROM and Espressif's flasher stub over a flash in a file, behind
  * RFC 2217, plain TCP and, on request, a pty. What the flash holds is run by `processor`.
- * Errors: E_SOCAT_MISSING, E_PTY, E_FLASH_FILE, E_LISTEN.
+ * Errors: E_PTY, E_FLASH_FILE, E_LISTEN.
  */
 export async function startVirtualEsp(options: VirtualEspOptions): Promise<VirtualBoard> {
   options.signal?.throwIfAborted();
