@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import type { Progress } from '../output.ts';
 import { type BoardLink, findPort, type LinkChoice, withBoard } from './board-link.ts';
 import { badFlashMethod, flashMethodMissing, noWayToFlash } from './errors.ts';
+import { checkEspImage } from './flash/check-esp-image.ts';
 import type { Flasher, FlashMethod, ImageReport, SerialFlasher } from './flash/flasher.ts';
 import { massStorage } from './flash/mass-storage.ts';
 import { stLink } from './flash/st-link.ts';
@@ -49,6 +50,7 @@ export function espLoaderOptions({ chip, flash }: EspBoard, { lifetime }: Contex
 
 const flashByEspLoader: SerialFlasher['flash'] = async (context, { board, transport }, image, progress) => {
   if (!isEsp(board)) throw noWay(board);
+  checkEspImage(image, board);
   const report = await flashEsp(transport, [{ address: board.chip.bootloader.imageOffset, data: image }], {
     ...espLoaderOptions(board, context),
     onProgress: inPercent(progress),

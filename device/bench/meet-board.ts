@@ -75,7 +75,10 @@ function readHello(body: Uint8Array, port: string): BoardHello {
 function explainSilence(link: BenchLink): Error {
   const { name } = link.transport;
   if (link.bytesHeard === 0) return boardSilent(name);
-  const [problem] = bootProblems(Buffer.from(link.noise).toString('latin1'));
+  // That a watchdog restarted the chip says nothing: flashing does it in that way.
+  const problem = bootProblems(Buffer.from(link.noise).toString('latin1')).find(
+    ({ kind }) => kind !== 'watchdog',
+  );
   if (problem) return wrongFirmware(name, problem.what, problem.measure);
   if (link.noise.every((byte) => BOOTLOADER_BYTES.has(byte)) && link.noise.length > 0) {
     return wrongFirmware(name, 'its factory boot loader answers (BOOT0 is high)');

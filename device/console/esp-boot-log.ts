@@ -1,10 +1,7 @@
 import { type BootMessage, bootMessages } from './esp-boot-messages.ts';
 
 /** What is wrong, in words, and what to do. */
-export interface BootProblem {
-  readonly what: string;
-  readonly measure: string;
-}
+export type BootProblem = Pick<BootMessage, 'kind' | 'what' | 'measure'>;
 
 /** What the ROM of an ESP chip said when it started. */
 export interface EspBoot {
@@ -30,7 +27,7 @@ function told(found: readonly BootMessage[]): BootProblem[] {
   const reason = found.find(isReason);
   return found
     .filter((message) => reason === undefined || message === reason || message.kind === 'supply')
-    .map(({ what, measure }) => ({ what, measure }));
+    .map(({ kind, what, measure }) => ({ kind, what, measure }));
 }
 
 const messagesIn = (text: string) => bootMessages.filter(({ pattern }) => pattern.test(text));

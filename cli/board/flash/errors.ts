@@ -100,3 +100,14 @@ export function driveRefused(drive: string, said: string): TinymlError {
     hint: 'the chip may be protected or held in reset; --method st-link says more',
   });
 }
+
+/** `said` is what the chip's ROM would say of it. */
+export function imageNotAsBuilt(board: string, said: string): TinymlError {
+  return new TinymlError({
+    code: 'E_IMAGE',
+    exit: 2,
+    what: `the image for ${board} is not as it was built: ${said.replace(/:$/, '')}`,
+    measure: 'nothing was erased',
+    hint: 'build it again: tinyml build DIR --board ID',
+  });
+}
