@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import { drivesOfUsb } from '../../device/host/mounts.ts';
 import { accessTo, type PortAccess } from '../../device/host/port-access.ts';
 import { type PortUser, usersOf } from '../../device/host/port-users.ts';
 import { systemTree } from '../../device/host/read-system.ts';
-import { listUsbDevices } from '../../device/host/usb-devices.ts';
+import { listUsbDevices, type UsbDevice } from '../../device/host/usb-devices.ts';
 import { listPorts, type PortInfo } from '../../device/transport/list-ports.ts';
 import { lockHolder } from '../../device/transport/port-lock.ts';
-import { boardsBehind, systemRoot } from './usb-boards.ts';
+import { boardsBehind, boardsByDrive, systemRoot } from './usb-boards.ts';
 
 export interface PortReport extends PortInfo {
   /** Ids of the boards that may be behind it, and what their files call what was found. */
@@ -44,12 +45,28 @@ function holdersOf(path: string): PortUser[] {
   return [{ pid: locker, program: 'tinyml' }, ...users];
 }
 
+/** Boards that a USB device may be part of, by its ids and by its drives. */
+function boardsOf({ vendorId, productId, folder }: UsbDevice): string[] {
+  const drives = drivesOfUsb(systemTree(systemRoot()), folder);
+  return boardsByDrive(boardsBehind({ vendorId, productId }), drives).map(({ id }) => id);
+}
+
+function boardsOfPort(port: PortInfo, devices: readonly UsbDevice[]): string[] {
+  const same = devices.filter(
+    ({ vendorId, productId, serialNumber }) =>
+      vendorId === port.vendorId && productId === port.productId && serialNumber === port.serialNumber,
+  );
+  const [device] = same;
+  return device && same.length === 1 ? boardsOf(device) : boardsBehind(port).map(({ id }) => id);
+}
+
 /** What is plugged in, which board it probably is, who has it, and whether this user may. */
 export async function reportPorts(): Promise<PortReport[]> {
   const ports = await listPorts(systemRoot());
+  const devices = linux() ? listUsbDevices(systemTree(systemRoot())) : [];
   return ports.map((port) => ({
     ...port,
-    boards: boardsBehind(port).map(({ id }) => id),
+    boards: boardsOfPort(port, devices),
     what: nameOf(port),
     holders: holdersOf(port.path),
     access: linux() ? accessTo(systemTree(systemRoot()), port.path) : null,
@@ -63,7 +80,7 @@ export function reportBareDevices(ports: readonly PortInfo[]): BareDevice[] {
     ports.some((port) => `${port.vendorId}:${port.productId}` === ids && port.serialNumber === serial);
   return listUsbDevices(systemTree(systemRoot())).flatMap((device) => {
     const usb = `${device.vendorId}:${device.productId}`;
-    const boards = boardsBehind(device).map(({ id }) => id);
+    const boards = boardsOf(device);
     if (boards.length === 0 || isPort(device.serialNumber, usb)) return [];
     return [{ usb, product: device.product ?? '', boards, what: nameOf(device) ?? '' }];
   });

@@ -45,6 +45,19 @@ describe('ports', () => {
     expect(stdout).toMatch(/ttyACM0 +0483:374b +066BFF1 +STM32 STLink +.*nucleo-f446re.* +free/);
   });
 
+  test('a Nucleo among those with the same USB ids, by the name of its drive', async () => {
+    machine.tty('ttyACM0', stLink);
+    machine.tty('ttyACM1', { ...stLink, serialNumber: '066BFF2' });
+    machine.tty('ttyACM2', { ...stLink, serialNumber: '066BFF3' });
+    machine.drive(1, 'sdb', '/media/me/my drives/NOD_F446RE');
+    machine.drive(2, 'sdc', '/media/me/NODE_F401RE1');
+    machine.drive(3, 'sdd', '/media/me/SOMETHING');
+    const { ports } = await portsOf();
+    expect(ports[0]!.boards).toEqual(['nucleo-f446re']);
+    expect(ports[1]!.boards).toEqual(['nucleo-f401re']);
+    expect(ports[2]!.boards.length).toBeGreaterThan(10);
+  });
+
   test('who has a port open, by process and program', async () => {
     machine.tty('ttyACM0', stLink);
     machine.process(4711, 'minicom', ['/dev/null', '/dev/ttyACM0']);

@@ -15,6 +15,7 @@ export class FakeMachine {
   /** For `tinyml(..., { env })`. */
   readonly env = { TINYML_SYSTEM_ROOT: this.root };
   private next = 1;
+  private readonly mounts: string[] = [];
 
   constructor() {
     for (const folder of ['sys/bus/usb/devices', 'sys/class/tty', 'proc', 'dev', 'etc']) {
@@ -53,6 +54,16 @@ export class FakeMachine {
     if (target) symlinkSync(target, join(this.root, 'dev', name));
     else this.file(`dev/${name}`, '', mode);
     return join(this.root, 'dev', name);
+  }
+
+  /** A drive that is part of the USB device plugged in as the `number`th, mounted. */
+  drive(number: number, name: string, mountedAt: string): void {
+    const folder = `sys/devices/pci0000:00/usb1/1-${number}/1-1:1.2/host0/block/${name}`;
+    mkdirSync(join(this.root, folder), { recursive: true });
+    mkdirSync(join(this.root, 'sys/class/block'), { recursive: true });
+    symlinkSync(join(this.root, folder), join(this.root, 'sys/class/block', name));
+    this.mounts.push(`/dev/${name} ${mountedAt.replaceAll(' ', '\\040')} vfat rw 0 0`);
+    this.file('proc/mounts', `${this.mounts.join('\n')}\n`);
   }
 
   /** Pulls the plug of a serial port. */

@@ -1,10 +1,12 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Board } from '../../../boards/load.ts';
+import { listMounts } from '../../../device/host/mounts.ts';
+import { systemTree } from '../../../device/host/read-system.ts';
 import { planImage } from '../../../device/stm32-bootloader/image-plan.ts';
 import { severalBoardsFound } from '../errors.ts';
 import { stm32TargetOf } from '../stm32-target.ts';
-import { systemRoot } from '../usb-boards.ts';
+import { isDriveOf, driveNamesOf as namesOf, systemRoot } from '../usb-boards.ts';
 import { driveFailed, driveMissing, driveRefused } from './errors.ts';
 import type { Flasher } from './flasher.ts';
 
@@ -14,32 +16,12 @@ const remountMs = 10_000;
 const pollMs = 100;
 const fileName = 'firmware.bin';
 
-function namesOf(board: Board): readonly string[] {
-  return board.flash.flatMap((way) => (way.method === 'mass-storage' ? way.volumes : []));
-}
-
-/** `/proc/mounts` writes blanks and the like as octal numbers (fstab(5)). */
-const unescaped = (text: string) =>
-  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-
-function mountPoints(): string[] {
-  try {
-    const text = readFileSync(`${systemRoot()}/proc/mounts`, 'utf8');
-    return text
-      .split('\n')
-      .map((line) => unescaped(line.split(' ')[1] ?? ''))
-      .filter((path) => path !== '');
-  } catch {
-    return [];
-  }
-}
-
 /** Drives with the names that the board's probe gives them, or those with a digit behind; macOS mounts below /Volumes. */
 export function drivesOf(board: Board): string[] {
   const names = namesOf(board);
-  const pattern = new RegExp(`^(?:${names.join('|')})\\d?$`);
   const mac = process.platform === 'darwin' ? names.map((name) => `/Volumes/${name}`).filter(existsSync) : [];
-  return [...mountPoints().filter((path) => pattern.test(basename(path))), ...mac];
+  const mounted = listMounts(systemTree(systemRoot())).map(({ path }) => path);
+  return [...mounted.filter((path) => isDriveOf(board, path)), ...mac];
 }
 
 /** Errors of a drive that vanishes under our hands are no news: the probe unplugs it by itself. */
