@@ -41,13 +41,14 @@ export const stFlash: ProbeProgram = {
     if (findTool('st-info') === undefined) return {};
     const records = recordsOf(await run('st-info', ['--probe'], probeSeconds));
     const chosen = choose(records, serial);
-    if (!chosen && records.length > 1)
-      throw severalBoardsFound(
-        board.id,
-        records.map((record) => record.serial),
-      );
+    const names = records.map((record) => record.serial);
+    if (!chosen && names.length > 1) throw severalBoardsFound(board.id, names);
     if (!chosen)
-      throw probeSilent('st-info', 'probe', [`probes: ${records.map((one) => one.serial).join(', ')}`]);
+      throw probeSilent(
+        'st-info',
+        'probe',
+        names.map((name) => `it finds ${name}`),
+      );
     if (chosen.chipId === 0) throw probeSilent('st-info', 'chip', []);
     return { chipId: chosen.chipId, ...(serial === undefined ? {} : { serial: chosen.serial }) };
   },
