@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import { visibleLine } from '../common/visible-text.ts';
 import type { Context } from './context.ts';
 import { notConfirmed } from './errors.ts';
 
@@ -12,7 +13,9 @@ export async function confirm(context: Context, yes: boolean, what: string): Pro
     throw notConfirmed(what, 'there is no terminal to ask on');
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await lines.question(`${what}? Type yes to go on: `, { signal: context.lifetime.signal });
+    const answer = await lines.question(`${visibleLine(what)}? Type yes to go on: `, {
+      signal: context.lifetime.signal,
+    });
     if (answer.trim().toLowerCase() !== 'yes') throw notConfirmed(what, 'the answer was not yes');
   } finally {
     lines.close();

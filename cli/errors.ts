@@ -1,5 +1,6 @@
 import { nearest } from '../common/nearest.ts';
 import { TinymlError } from '../common/tinyml-error.ts';
+import { systemReason } from './files/errors.ts';
 
 /** "hint" line for a wrong choice: the nearest match, or nothing. */
 function didYouMean(name: string, choices: readonly string[]): string | undefined {
@@ -95,6 +96,18 @@ export function notConfirmed(what: string, why: string): TinymlError {
     what: `did not ${what}: ${why}`,
     measure: 'nothing was changed',
     hint: '--yes answers beforehand',
+  });
+}
+
+const streamNames = { stdout: 'standard output', stderr: 'standard error' } as const;
+
+export function streamFailed(stream: keyof typeof streamNames, cause: unknown): TinymlError {
+  return new TinymlError({
+    code: 'E_OUTPUT',
+    exit: 1,
+    what: `${streamNames[stream]} cannot be written (${systemReason(cause)})`,
+    hint: 'what was printed is not complete; check where it goes and the free space there',
+    cause,
   });
 }
 

@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { printable } from './report/error-report.ts';
+import { visibleJson, visibleLine } from '../common/visible-text.ts';
 import { makeStyle, type Style, wantsColor } from './report/style.ts';
+import { print, printLine } from './standard-streams.ts';
 
 /** The flags that every command has. */
 export interface GlobalFlags {
@@ -30,34 +31,35 @@ export interface Output {
   step<T>(title: string, run: (progress: Progress) => Promise<T>): Promise<T>;
 }
 
-export function writeLine(stream: NodeJS.WriteStream, text: string): void {
-  stream.write(text.endsWith('\n') ? text : `${text}\n`);
-}
-
 /** JSON of a result; numbers JSON cannot hold (NaN, infinity) become null as in JSON.stringify. */
 export function jsonText(document: unknown): string {
-  return `${JSON.stringify(document, undefined, 2)}\n`;
+  return `${visibleJson(JSON.stringify(document, undefined, 2))}\n`;
+}
+
+/** The same on one line, for records that come one by one. */
+export function jsonLine(document: unknown): string {
+  return `${visibleJson(JSON.stringify(document))}\n`;
 }
 
 export function makeOutput(flags: GlobalFlags): Output {
   const style = makeStyle(wantsColor(process.stdout, flags.noColor));
   const dim = makeStyle(wantsColor(process.stderr, flags.noColor)).dim;
   const yellow = makeStyle(wantsColor(process.stderr, flags.noColor)).yellow;
-  const say = (text: string) => writeLine(process.stderr, text);
+  const say = (text: string) => printLine('stderr', text);
   return {
     flags,
     style,
     result(document, text) {
-      process.stdout.write(flags.json ? jsonText(document) : `${text()}\n`);
+      print('stdout', flags.json ? jsonText(document) : `${text()}\n`);
     },
     note(text) {
-      if (!flags.quiet) say(`note: ${printable(text)}`);
+      if (!flags.quiet) say(`note: ${visibleLine(text)}`);
     },
     warn(text) {
-      if (!flags.quiet) say(`${yellow('warning:')} ${printable(text)}`);
+      if (!flags.quiet) say(`${yellow('warning:')} ${visibleLine(text)}`);
     },
     detail(text) {
-      if (flags.verbose) say(dim(printable(text)));
+      if (flags.verbose) say(dim(visibleLine(text)));
     },
     step: (title, run) => {
       if (flags.quiet || (flags.json && !flags.verbose)) return run(() => {});
@@ -88,7 +90,13 @@ let restoresCursor = false;
 function restoreCursorAtExit(): void {
   if (restoresCursor) return;
   restoresCursor = true;
-  process.once('exit', () => writeSync(process.stderr.fd, '\u001b[?25h'));
+  process.once('exit', () => {
+    try {
+      writeSync(process.stderr.fd, '\u001b[?25h');
+    } catch {
+      // The terminal is gone, and its cursor with it.
+    }
+  });
 }
 
 async function liveStep<T>(title: string, run: (progress: Progress) => Promise<T>): Promise<T> {
@@ -99,12 +107,12 @@ async function liveStep<T>(title: string, run: (progress: Progress) => Promise<T
   const list = new Listr(
     [
       {
-        title,
+        title: visibleLine(title),
         task: async (_, task) => {
           value = await run((text) => {
-            task.title = `${title}: ${text}`;
+            task.title = visibleLine(`${title}: ${text}`);
           });
-          task.title = title;
+          task.title = visibleLine(title);
         },
       },
     ],

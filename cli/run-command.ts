@@ -4,6 +4,7 @@ import type { Context } from './context.ts';
 import { badUsage, missingOption, unknownOption } from './errors.ts';
 import { globalFlags } from './help.ts';
 import { loadSettings, parseOption, type Settings } from './settings.ts';
+import { print } from './standard-streams.ts';
 
 /** Parses `words` as the arguments of a command and runs it. Resolves to the exit code. */
 export async function runCommand(
@@ -33,7 +34,7 @@ function commanderOf(name: string, spec: CommandSpec): Command {
   const command = new Command(`tinyml ${name}`)
     .description(spec.description)
     .exitOverride()
-    .configureOutput({ writeErr: () => {}, outputError: () => {} })
+    .configureOutput({ writeOut: (text) => print('stdout', text), writeErr: () => {}, outputError: () => {} })
     .configureHelp({ helpWidth: 100 })
     .helpOption('-h, --help', 'this text')
     .addHelpText('after', `\nexamples:\n${spec.examples.map((line) => `  ${line}`).join('\n')}`);

@@ -5,9 +5,10 @@ import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { badBoardsAction, badUsage } from '../errors.ts';
 import { countUpTo } from '../options.ts';
-import { writeLine } from '../output.ts';
+import { jsonLine } from '../output.ts';
 import { formatBytes } from '../report/format.ts';
 import { renderPairs, renderTable } from '../report/table.ts';
+import { printLine } from '../standard-streams.ts';
 
 interface BoardsOptions {
   readonly pty?: boolean;
@@ -68,9 +69,9 @@ async function serve(context: Context, board: Board, options: BoardsOptions): Pr
   });
   const document = { board: board.id, ports: virtual.ports };
   // Scripts read the first line while the board runs on.
-  writeLine(
-    process.stdout,
-    output.flags.json ? JSON.stringify(document) : `${board.id} is at\n  ${virtual.ports.join('\n  ')}`,
+  printLine(
+    'stdout',
+    output.flags.json ? jsonLine(document) : `${board.id} is at\n  ${virtual.ports.join('\n  ')}`,
   );
   output.note('Ctrl-C stops it');
   await new Promise<void>((resolve) =>

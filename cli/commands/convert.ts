@@ -30,6 +30,7 @@ import { formatBytes, formatCount, formatLayer, formatShape } from '../report/fo
 import { peakText } from '../report/kernel-table.ts';
 import { accuracyText } from '../report/score.ts';
 import { renderTable } from '../report/table.ts';
+import { printLine } from '../standard-streams.ts';
 import { removeCheckpoint } from '../train/prune.ts';
 import { type TrainFirstFlags, trainFirst, trainFirstOptions } from '../train/train-first.ts';
 
@@ -52,9 +53,9 @@ interface ConvertOptions extends RecipeOptions, TrainFirstFlags {
 function dumpAfter(context: Context, wanted: string): DumpAfter {
   const names = passes.map((pass) => pass.name);
   if (!names.includes(wanted)) throw wrongChoice('--dump-after', wanted, names);
-  const stream = context.output.flags.json ? process.stderr : process.stdout;
+  const stream = context.output.flags.json ? 'stderr' : 'stdout';
   return (pass, text) => {
-    if (pass === wanted) stream.write(`${text()}\n`);
+    if (pass === wanted) printLine(stream, text());
   };
 }
 

@@ -1,6 +1,5 @@
 import { type BareDevice, type PortReport, reportBareDevices, reportPorts } from '../board/port-report.ts';
 import { defineCommand } from '../command.ts';
-import { printable } from '../report/error-report.ts';
 import { renderTable } from '../report/table.ts';
 
 function useOf({ holders, access }: PortReport): string {
@@ -23,10 +22,9 @@ function portTable(ports: readonly PortReport[]): string {
     useOf(port),
   ]);
   const titles = ['port', 'usb', 'serial number', 'device', 'may be', 'use'];
-  // What a device calls itself is its own invention.
   return renderTable(
     titles.map((title) => ({ title })),
-    rows.map((row) => row.map(printable)),
+    rows,
   );
 }
 

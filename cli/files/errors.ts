@@ -88,7 +88,7 @@ export function tooManyFiles(folder: string, limit: number): TinymlError {
 }
 
 /** The errno of a system error in words, without its path. */
-function systemReason(cause: unknown): string {
+export function systemReason(cause: unknown): string {
   const code = (cause as { code?: unknown } | null)?.code;
   const known = new Map([
     ['ENOSPC', 'no space left on the device'],

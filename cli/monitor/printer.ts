@@ -1,8 +1,9 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { visibleLine } from '../../common/visible-text.ts';
 import { outputFailed } from '../files/errors.ts';
-import { writeLine } from '../output.ts';
-import { printable } from '../report/error-report.ts';
+import { jsonLine } from '../output.ts';
 import type { Style } from '../report/style.ts';
+import { printBytes, printLine } from '../standard-streams.ts';
 
 /** Something that happened beside the text: a lost device, a crash, a restart. */
 export interface Happening {
@@ -29,14 +30,6 @@ export interface PrinterOptions {
   readonly timestamps: () => boolean;
   readonly log: string | undefined;
   readonly style: Style;
-}
-
-/** Resolves when a slow reader of our output has caught up. */
-function toStdout(bytes: Uint8Array | string): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.stdout.write(bytes)) resolve();
-    else process.stdout.once('drain', resolve).once('close', resolve);
-  });
 }
 
 /** Appends to a file that is named by the user. E_OUTPUT. */
@@ -91,13 +84,13 @@ function textPrinter({ quiet, timestamps, log, style }: PrinterOptions): Printer
     async text(bytes) {
       const out = stamper.add(bytes, timestamps());
       file?.write(out);
-      await toStdout(out);
+      await printBytes(out);
     },
     async line() {},
     async happened({ lines }) {
-      const shown = lines.map((line) => `--- ${printable(line)}`);
+      const shown = lines.map((line) => `--- ${visibleLine(line)}`);
       file?.write(Buffer.from(shown.map((line) => `${line}\n`).join('')));
-      if (!quiet) for (const line of shown) writeLine(process.stderr, style.yellow(line));
+      if (!quiet) for (const line of shown) printLine('stderr', style.yellow(line));
     },
     close: () => file?.close(),
   };
@@ -115,9 +108,9 @@ function textFields(bytes: Uint8Array): Record<string, string> {
 function jsonPrinter({ log }: PrinterOptions): Printer {
   const file = log === undefined ? undefined : openLog(log);
   const record = async (fields: Readonly<Record<string, unknown>>) => {
-    const line = `${JSON.stringify({ time: new Date().toISOString(), ...fields })}\n`;
-    file?.write(Buffer.from(line));
-    await toStdout(line);
+    const line = Buffer.from(jsonLine({ time: new Date().toISOString(), ...fields }));
+    file?.write(line);
+    await printBytes(line);
   };
   return {
     async text() {},

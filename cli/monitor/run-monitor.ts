@@ -2,6 +2,7 @@ import type { Board } from '../../boards/load.ts';
 import type { Transport } from '../../device/transport/transport.ts';
 import { resetBoard } from '../board/board-control.ts';
 import type { Context } from '../context.ts';
+import { readerIsGone } from '../standard-streams.ts';
 import type { MonitorDecoder } from './decoder.ts';
 import { type KeyAction, Keys, keyHelp } from './keys.ts';
 import type { Printer } from './printer.ts';
@@ -74,7 +75,7 @@ export async function runMonitor(context: Context, monitored: Monitored, reset: 
   const timer = limitMs === undefined ? undefined : setTimeout(() => leave.abort(), limitMs);
   try {
     if (reset) await restart(context, monitored);
-    while (!signal.aborted) {
+    while (!signal.aborted && !readerIsGone('stdout')) {
       const bytes = await transport.read(readMs, signal);
       if (bytes.length > 0) await decoder.take(bytes);
       else await decoder.pause();

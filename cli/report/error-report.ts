@@ -1,4 +1,5 @@
 import { TinymlError } from '../../common/tinyml-error.ts';
+import { visibleLine } from '../../common/visible-text.ts';
 import type { Style } from './style.ts';
 
 /** What a failed command leaves behind: an exit code, lines for a person, a document for a script. */
@@ -15,12 +16,12 @@ export interface ErrorReport {
   };
 }
 
-/** Messages and names come from untrusted files: no control character of theirs reaches the terminal. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) =>
-    c === '\t' ? ' ' : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+/** Nobody reads more of a line; a name from a file can be a megabyte. */
+const lineLimit = 2000;
+
+/** Messages hold names from untrusted files: each stays on its line. */
+function line(text: string): string {
+  return visibleLine(text.length > lineLimit ? `${text.slice(0, lineLimit)}...` : text);
 }
 
 function reportOf(
@@ -31,9 +32,9 @@ function reportOf(
   hint: string | undefined,
   style: Style,
 ): ErrorReport {
-  const lines = [`${style.red(`error ${code}:`)} ${printable(message)}`];
-  for (const line of measure) lines.push(`  ${printable(line)}`);
-  if (hint !== undefined) lines.push(`  ${style.bold('hint:')} ${printable(hint)}`);
+  const lines = [`${style.red(`error ${code}:`)} ${line(message)}`];
+  for (const measured of measure) lines.push(`  ${line(measured)}`);
+  if (hint !== undefined) lines.push(`  ${style.bold('hint:')} ${line(hint)}`);
   return {
     exit,
     text: lines.join('\n'),

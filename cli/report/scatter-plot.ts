@@ -1,3 +1,5 @@
+import { visibleLine } from '../../common/visible-text.ts';
+
 /** One point of a plot of quality (upwards) against cost (to the right). */
 export interface ScatterPoint {
   readonly x: number;
@@ -72,7 +74,7 @@ export function scatterText(plot: Scatter): string {
 }
 
 function escaped(content: string): string {
-  return content.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+  return visibleLine(content).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
 function words(x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end' = 'start'): string {

@@ -1,3 +1,5 @@
+import { visibleLine } from '../../common/visible-text.ts';
+
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
@@ -14,7 +16,9 @@ function pad(text: string, width: number, align: 'left' | 'right'): string {
 }
 
 /** A table of plain text: two spaces between columns, a rule under the titles, no trailing blanks. */
-export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+export function renderTable(columns: readonly Column[], content: readonly (readonly string[])[]): string {
+  // A name with a line feed must not become a row of its own.
+  const rows = content.map((row) => row.map(visibleLine));
   const widths = columns.map((column, i) =>
     Math.max(widthOf(column.title), ...rows.map((row) => widthOf(row[i] ?? ''))),
   );
