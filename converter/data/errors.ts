@@ -175,6 +175,17 @@ export function otherShape(
   });
 }
 
+/** A file that samples are added to holds what the new file could not. */
+export function wouldLose(file: string, what: string): TinymlError {
+  return new TinymlError({
+    code: 'E_RECORD_LOSS',
+    exit: 1,
+    what: `${file}: would lose ${what} when samples are added`,
+    measure: 'nothing was recorded',
+    hint: 'record into another file',
+  });
+}
+
 export function labelsMissing(file: string, inFile: boolean): TinymlError {
   return new TinymlError({
     code: 'E_RECORD_LABELS',

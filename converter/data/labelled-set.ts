@@ -1,6 +1,6 @@
 import type { DataArray } from './array.ts';
 import type { Dataset } from './dataset.ts';
-import { badClassNames, labelsMissing, otherShape } from './errors.ts';
+import { badClassNames, labelsMissing, otherShape, wouldLose } from './errors.ts';
 import { writeNpy } from './npy.ts';
 import { writeNpz } from './npz.ts';
 
@@ -44,7 +44,18 @@ function numbersAsNames(labels: DataArray | undefined): string[] {
   return Array.from({ length: Math.min(10_000, highest + 1) }, (_, i) => String(i));
 }
 
-/** A data file as a set to be added to. Throws E_NO_ARRAY's kin when it holds something else. */
+/** What of a file would be lost when it is written again with more samples, in words. */
+function lossOf(arrays: Dataset['arrays']): string | undefined {
+  const others = [...arrays.keys()].filter((name) => !['x', 'y', 'classes'].includes(name));
+  if (others.length > 0) return `the arrays ${others.join(', ')}`;
+  const x = arrays.get('x')?.data ?? [];
+  if (x.some((value) => !Number.isNaN(value) && Math.fround(value) !== value))
+    return 'digits of x, which is written as float32';
+  const y = arrays.get('y')?.data ?? [];
+  return y.some((label) => (label | 0) !== label) ? 'labels y that are no whole numbers' : undefined;
+}
+
+/** A data file as a set to be added to. Throws E_NO_ARRAY's kin when it holds something else, E_RECORD_LOSS when more. */
 export function labelledSetOf({ file, arrays, classes }: Dataset, shape: readonly number[]): LabelledSet {
   const x = arrays.get('x');
   const y = arrays.get('y');
@@ -52,6 +63,8 @@ export function labelledSetOf({ file, arrays, classes }: Dataset, shape: readonl
   const [count = 0, ...tail] = x?.shape ?? [];
   const flat = tail.length === 1 && tail[0] === size;
   if (!x || !(flat || tail.join() === shape.join())) throw otherShape(file, x?.shape, shape);
+  const loss = lossOf(arrays);
+  if (loss !== undefined) throw wouldLose(file, loss);
   const names = classes ?? decodeNames(arrays.get('classes'), file);
   return {
     shape,
