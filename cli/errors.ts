@@ -1,6 +1,6 @@
 import { nearest } from '../common/nearest.ts';
+import { systemReason } from '../common/system-reason.ts';
 import { TinymlError } from '../common/tinyml-error.ts';
-import { systemReason } from './files/errors.ts';
 
 /** "hint" line for a wrong choice: the nearest match, or nothing. */
 function didYouMean(name: string, choices: readonly string[]): string | undefined {
@@ -86,6 +86,11 @@ export function unknownConfigKey(path: string, key: string, keys: readonly strin
     measure: `settings: ${keys.join(', ')}`,
     ...hintOf(didYouMean(key, keys)),
   });
+}
+
+/** A warning: a configuration file beside a model says what only the user may. */
+export function settingsIgnored(path: string, names: readonly string[]): string {
+  return `${path} lies beside the model and may not set ${names.join(', ')}; flags, TINYML_* and your own configuration file may`;
 }
 
 /** `what` is what would have been done. */

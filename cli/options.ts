@@ -1,6 +1,7 @@
 import { metricNamed, metricNames } from '../converter/metrics/metric.ts';
 import type { OptionSpec } from './command.ts';
 import { badValue } from './errors.ts';
+import { settingTable } from './setting-table.ts';
 
 /** A whole number from 1 to `most`. */
 export function countUpTo(most: number): (text: string, name: string) => number {
@@ -47,12 +48,25 @@ export function parseBytes(text: string, name: string): number {
   return value;
 }
 
+/** What `forceOption` gives. */
+export interface ForceFlag {
+  readonly force?: boolean;
+}
+
+/** For commands that write a folder. */
+export const forceOption: OptionSpec = {
+  flags: '--force',
+  help: 'write also into a folder that holds files of others, and over those of the same names',
+};
+
 /** An emulated board that starts by itself. */
 export const defaultBoard = 'virtual-stm32f405';
 
 export const boardOption: OptionSpec = {
   flags: '--board <id>',
   help: 'the board; tinyml boards lists them',
+  // A board file is known as an input from the moment it is read.
+  path: 'none',
   fallback: defaultBoard,
   setting: 'board',
 };
@@ -61,12 +75,14 @@ export const boardOption: OptionSpec = {
 export const knownBoardOption: OptionSpec = {
   flags: '--board <id>',
   help: "the board behind the port; without it what the port's USB ids tell",
+  path: 'none',
   setting: 'board',
 };
 
 export const portOption: OptionSpec = {
   flags: '-p, --port <port>',
   help: "the board's port: /dev/ttyACM0, COM5, VID:PID[:SERIAL], tcp://host:port, rfc2217://host:port",
+  path: 'none',
   setting: 'port',
 };
 
@@ -80,11 +96,13 @@ export const baudOption: OptionSpec = {
 export const methodOption: OptionSpec = {
   flags: '--method <way>',
   help: 'flash by this of the ways that the board has, rather than by the first that is here (tinyml boards show ID)',
+  path: 'none',
 };
 
 export const calibOption: OptionSpec = {
   flags: '--calib <data>',
   help: 'samples to quantize with: .npz, .npy, .csv, or a folder with one subfolder a class',
+  path: 'input',
   setting: 'calib',
 };
 
@@ -141,24 +159,4 @@ export const weightsOption: OptionSpec = {
 };
 
 /** Every name that a configuration file or the environment may set. */
-export const settingNames: readonly string[] = [
-  'board',
-  'port',
-  'baud',
-  'calib',
-  'inputShape',
-  'engine',
-  'optimize',
-  'convertEngine',
-  'quantize',
-  'runs',
-  'train',
-  'budget',
-  'trials',
-  'sampler',
-  'seed',
-  'jobs',
-  'trialTimeout',
-  'queue',
-  'weights',
-];
+export const settingNames: readonly string[] = Object.keys(settingTable);

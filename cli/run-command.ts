@@ -1,7 +1,9 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { CommandRow, CommandSpec, OptionSpec } from './command.ts';
+import type { CommandRow, CommandSpec, OptionSpec, OptionValues } from './command.ts';
 import type { Context } from './context.ts';
-import { badUsage, missingOption, unknownOption } from './errors.ts';
+import { badUsage, missingOption, settingsIgnored, unknownOption } from './errors.ts';
+import { resetGuard } from './files/guard.ts';
+import { guardCommand } from './guard-command.ts';
 import { globalFlags } from './help.ts';
 import { loadSettings, parseOption, type Settings } from './settings.ts';
 import { print } from './standard-streams.ts';
@@ -21,13 +23,30 @@ export async function runCommand(
     if (error.code === 'commander.helpDisplayed') return 0;
     throw usageError(row.name, spec, error);
   }
-  const settings = loadSettings(command.args[0]);
-  const options = new Map(spec.options.map((option) => resolveOption(command, option, settings)));
-  const missing = spec.options.find(
-    (option) => option.required && options.get(attributeOf(option)) === undefined,
-  );
-  if (missing) throw missingOption(row.name, missing.flags);
-  return spec.run(context, command.args, Object.fromEntries(options));
+  const { args } = command;
+  if (args.includes('')) throw badUsage(row.name, 'an argument is empty');
+  resetGuard();
+  const options = optionsOf(row.name, spec, command, settingsFor(context, spec, args));
+  guardCommand(spec, args, options);
+  return spec.run(context, args, options);
+}
+
+/** Settings near what the command reads; tells what of them was not believed. */
+function settingsFor(context: Context, spec: CommandSpec, args: readonly string[]): Settings {
+  const subject = spec.paths.findIndex((role) => role === 'input' || role === 'grows');
+  const settings = loadSettings(args[subject]);
+  if (settings.ignored) context.output.warn(settingsIgnored(settings.ignored.path, settings.ignored.names));
+  return settings;
+}
+
+function optionsOf(name: string, spec: CommandSpec, command: Command, settings: Settings): OptionValues {
+  const options = Object.fromEntries(spec.options.map((option) => resolveOption(command, option, settings)));
+  for (const option of spec.options) {
+    const attribute = attributeOf(option);
+    options[attribute] ??= option.fallbackFrom?.(command.args, options);
+    if (option.required && options[attribute] === undefined) throw missingOption(name, option.flags);
+  }
+  return options;
 }
 
 function commanderOf(name: string, spec: CommandSpec): Command {

@@ -479,11 +479,14 @@ export function ptyFailed(why: string): TinymlError {
 }
 
 export function flashFileRefused(file: string, why: string): TinymlError {
+  const isFull = why === 'ENOSPC' || why === 'EDQUOT';
   return new TinymlError({
     code: 'E_FLASH_FILE',
     exit: 1,
-    what: `flash file ${file} cannot be used: ${why}`,
-    hint: 'name a file that may be written; a new one is made when it does not exist',
+    what: `flash file ${file} cannot be used: ${isFull ? 'no space left on the device' : why}`,
+    hint: isFull
+      ? 'make room there; TMPDIR says where temporary files go'
+      : 'name a file that may be written; a new one is made when it does not exist',
   });
 }
 

@@ -12,11 +12,19 @@ import { writeFileAtomically } from '../files/output-file.ts';
 import { reportOf, writeModelFolder } from '../model/model-folder.ts';
 import { type InputShapes, openModel } from '../model/open-model.ts';
 import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
-import { calibOption, inputShapeOption, metricOption, numberFrom, portOption } from '../options.ts';
+import {
+  calibOption,
+  type ForceFlag,
+  forceOption,
+  inputShapeOption,
+  metricOption,
+  numberFrom,
+  portOption,
+} from '../options.ts';
 import { type AnalyzeReport, renderAnalyze, tradeOff } from '../report/analyze-table.ts';
 import { scatterSvg } from '../report/scatter-plot.ts';
 
-interface AnalyzeOptions extends RecipeOptions, Budget {
+interface AnalyzeOptions extends RecipeOptions, Budget, ForceFlag {
   readonly calib: string;
   readonly data?: string;
   readonly metric?: string;
@@ -46,6 +54,7 @@ function budgetOf(options: AnalyzeOptions, hasLabels: boolean): Budget {
 
 export const command = defineCommand<AnalyzeOptions>({
   usage: '<model>',
+  paths: ['input'],
   description:
     'Finds what quantization costs a float model, layer by layer, and why; then tries remedies until a budget holds. ' +
     'Without labels, layers are ranked by noise.',
@@ -56,7 +65,11 @@ export const command = defineCommand<AnalyzeOptions>({
   ],
   options: [
     { ...calibOption, required: true },
-    { flags: '--data <data>', help: 'labelled samples x and y, to count what is lost in points' },
+    {
+      flags: '--data <data>',
+      help: 'labelled samples x and y, to count what is lost in points',
+      path: 'input',
+    },
     metricOption,
     {
       flags: '--max-drop <points>',
@@ -73,14 +86,17 @@ export const command = defineCommand<AnalyzeOptions>({
     {
       flags: '--board <id>',
       help: `measure each attempt on this board (default with such a limit: ${usualBoard})`,
+      path: 'none',
     },
     portOption,
     { flags: '--all', help: 'try every remedy, also when the budget holds' },
     {
       flags: '-o, --output <dir>',
       help: 'write the conversion that was chosen, and the plot, to this folder',
+      path: 'folder',
     },
-    { flags: '--plot <file>', help: 'write the Pareto plot as .svg' },
+    forceOption,
+    { flags: '--plot <file>', help: 'write the Pareto plot as .svg', path: 'output' },
     ...recipeOptions,
     inputShapeOption,
   ],
@@ -122,10 +138,7 @@ export const command = defineCommand<AnalyzeOptions>({
     if (options.output !== undefined) {
       const conversion = reportOf(model, climbed.converted, { recipe: climbed.recipe });
       const files = new Map([...climbed.converted.files, ['pareto.svg', scatterSvg(plot)] as const]);
-      writeModelFolder(context, options.output, conversion, { ...climbed.converted, files }, [
-        path,
-        options.calib,
-      ]);
+      writeModelFolder(context, options.output, conversion, { ...climbed.converted, files }, options);
     }
     if (options.plot !== undefined) writeFileAtomically(options.plot, scatterSvg(plot), context.lifetime);
     context.output.result(report, () => renderAnalyze(report));

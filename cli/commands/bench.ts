@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import type { Board } from '../../boards/load.ts';
 import type { Scheme } from '../../converter/convert-model.ts';
 import { chooseBoard } from '../board/board-choice.ts';
@@ -6,6 +5,7 @@ import { withBoard } from '../board/board-link.ts';
 import { flashBoard } from '../board/flash-board.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
+import { statsAt } from '../files/final-path.ts';
 import { buildFirmware, firmwareModelOf } from '../firmware/firmware.ts';
 import { type BenchSubject, connectBench, subjectOfConverted } from '../measure/bench-subject.ts';
 import { type FlashImage, firmwareOf, subjectOf } from '../measure/folder-bench.ts';
@@ -55,7 +55,7 @@ async function prepare(
   board: Board,
   options: BenchOptions,
 ): Promise<Prepared> {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+  if (statsAt(path)?.isDirectory()) {
     const folder = readModelFolder(path);
     return { subject: subjectOf(folder), image: await firmwareOf(context, board, folder), mustFlash: false };
   }
@@ -72,6 +72,7 @@ async function prepare(
 
 export const command = defineCommand<BenchOptions>({
   usage: '<dir-or-model>',
+  paths: ['input'],
   description:
     'Measures latency, instructions and memory on a board. A model is converted, built and flashed first; of a ' +
     'folder made by convert, the firmware must be on a real board already, while a virtual one is flashed by itself.',

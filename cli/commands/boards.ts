@@ -81,6 +81,7 @@ async function serve(context: Context, board: Board, options: BoardsOptions): Pr
 
 export const command = defineCommand<BoardsOptions>({
   usage: '[action] [id]',
+  paths: ['none', 'none'],
   description: 'Lists boards (list), shows one (show ID), or runs a virtual one by itself (run ID).',
   examples: [
     'tinyml boards',
@@ -100,7 +101,7 @@ export const command = defineCommand<BoardsOptions>({
       help: 'run: the TCP port to listen at (default: any free one)',
       parse: countUpTo(65_535),
     },
-    { flags: '--flash-file <file>', help: 'run: keep the flash in this file between runs' },
+    { flags: '--flash-file <file>', help: 'run: keep the flash in this file between runs', path: 'grows' },
   ],
   async run(context, [action = 'list', id], options) {
     if (action === 'list') list(context);

@@ -3,26 +3,25 @@ import { type Board, dataRam } from '../../boards/load.ts';
 import { chooseBoard } from '../board/board-choice.ts';
 import { defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
-import { type FileContent, writeFolderAtomically } from '../files/output-file.ts';
+import type { FileContent } from '../files/durable.ts';
+import { writeBuildFolder } from '../firmware/build-folder.ts';
 import { engineNotBuilt } from '../firmware/errors.ts';
 import { espIdfProject } from '../firmware/esp-idf.ts';
 import { buildFirmware } from '../firmware/firmware.ts';
-import { firmwareName, type ModelFolder, readModelFolder } from '../model/model-folder.ts';
-import { boardOption, weightsOption } from '../options.ts';
+import { type ModelFolder, readModelFolder } from '../model/model-folder.ts';
+import { boardOption, type ForceFlag, forceOption, weightsOption } from '../options.ts';
 import { renderSizes } from '../report/size-table.ts';
 
-interface BuildOptions {
+interface BuildOptions extends ForceFlag {
   readonly board: string;
   readonly weights: 'plain' | 'coded';
   readonly project?: 'esp-idf';
 }
 
 /** Puts an ESP-IDF project beside the firmware of the same board. */
-function writeProject(context: Context, board: Board, model: ModelFolder): void {
-  const files = new Map<string, FileContent>(espIdfProject(board, model));
-  const folder = join(model.path, firmwareName, `${board.id}-esp-idf`);
-  const ours = [...new Set([...files.keys()].map((name) => name.split('/')[0]!))];
-  writeFolderAtomically(folder, files, context.lifetime, { ours, inputs: [] });
+function writeProject(context: Context, board: Board, model: ModelFolder, options: BuildOptions): void {
+  const files = espIdfProject(board, model);
+  const folder = writeBuildFolder(context, model.path, `${board.id}-esp-idf`, board, files, options);
   context.output.result(
     { board: board.id, project: 'esp-idf', folder, files: [...files.keys()] },
     () => `wrote ${folder}\nidf.py -C ${folder} build flash`,
@@ -31,6 +30,7 @@ function writeProject(context: Context, board: Board, model: ModelFolder): void 
 
 export const command = defineCommand<BuildOptions>({
   usage: '<dir>',
+  paths: ['input'],
   description: 'Compiles a converted model to benchmark firmware for a board: firmware.elf, .bin, .hex.',
   examples: [
     'tinyml build out',
@@ -45,12 +45,13 @@ export const command = defineCommand<BuildOptions>({
       help: 'write a project for another build system instead of compiling',
       choices: ['esp-idf'],
     },
+    forceOption,
   ],
   async run(context, [path = ''], options) {
     const board = chooseBoard(options.board);
     const model = readModelFolder(path);
     if (options.project) {
-      writeProject(context, board, model);
+      writeProject(context, board, model, options);
       return 0;
     }
     if (model.report.engine !== 'aot') throw engineNotBuilt(path, model.report.engine);
@@ -64,12 +65,10 @@ export const command = defineCommand<BuildOptions>({
         sources: model.sources,
       }),
     );
-    const folder = join(path, firmwareName, board.id);
     const images = { elf: 'firmware.elf', bin: 'firmware.bin', hex: 'firmware.hex' } as const;
     const files = new Map<string, FileContent>(firmware.files);
     for (const [kind, name] of Object.entries(images)) files.set(name, firmware[kind as keyof typeof images]);
-    const ours = [...new Set([...files.keys()].map((name) => name.split('/')[0]!))];
-    writeFolderAtomically(folder, files, context.lifetime, { ours, inputs: [] });
+    const folder = writeBuildFolder(context, path, board.id, board, files, options);
     const paths = Object.fromEntries(
       Object.entries(images).map(([kind, name]) => [kind, join(folder, name)]),
     );

@@ -6,6 +6,7 @@ import { wrongChoice } from '../errors.ts';
 export function completionCommand(rows: readonly CommandRow[]): CommandSpec {
   return defineCommand({
     usage: '<shell>',
+    paths: ['none'],
     description: `Prints a completion script for a shell: ${shells.join(', ')}.`,
     examples: [
       'source <(tinyml completion bash)',

@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import type { ConvertedModel, Engine, Scheme } from '../../converter/convert-model.ts';
 import type { Accuracy } from '../../converter/metrics/metric.ts';
 import type { DumpAfter } from '../../converter/pipeline.ts';
@@ -10,7 +9,8 @@ import type { Context } from '../context.ts';
 import { measureAccuracyOn } from '../engine/accuracy.ts';
 import { readLabelledSet } from '../engine/labelled-set.ts';
 import { wrongChoice } from '../errors.ts';
-import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
+import { nameAfter } from '../files/default-places.ts';
+import { writeFileAtomically } from '../files/output-file.ts';
 import { refuseTooBig } from '../firmware/board-fit.ts';
 import { convertOpenModel } from '../model/convert.ts';
 import { type ExportFormat, exportFormats, exportModel, extensionOf } from '../model/export-model.ts';
@@ -20,6 +20,8 @@ import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts'
 import {
   calibOption,
   defaultBoard,
+  type ForceFlag,
+  forceOption,
   inputShapeOption,
   lastIsLabelOption,
   metricOption,
@@ -31,11 +33,11 @@ import { peakText } from '../report/kernel-table.ts';
 import { accuracyText } from '../report/score.ts';
 import { renderTable } from '../report/table.ts';
 import { printLine } from '../standard-streams.ts';
-import { removeCheckpoint } from '../train/prune.ts';
+import { checkpointOf, removeCheckpoint } from '../train/checkpoint-file.ts';
 import { type TrainFirstFlags, trainFirst, trainFirstOptions } from '../train/train-first.ts';
 
-interface ConvertOptions extends RecipeOptions, TrainFirstFlags {
-  readonly output?: string;
+interface ConvertOptions extends RecipeOptions, TrainFirstFlags, ForceFlag {
+  readonly output: string;
   readonly calib?: string;
   readonly data?: string;
   readonly metric?: string;
@@ -100,9 +102,7 @@ function writeExport(
   choice: ConvertOptions & { readonly recipe: Partial<Recipe>; readonly accuracy: Accuracy | undefined },
   format: ExportFormat,
 ): number {
-  const stem = model.name.slice(0, model.name.length - extname(model.name).length);
-  const path = choice.output ?? `${stem}${extensionOf[format]}`;
-  refuseInputs(path, [model.path]);
+  const path = choice.output;
   writeFileAtomically(path, exportModel(context, converted, format), context.lifetime);
   const { accuracy } = choice;
   const report = {
@@ -131,20 +131,29 @@ function accuracyOf(
 
 export const command = defineCommand<ConvertOptions>({
   usage: '<model>',
+  paths: ['input'],
   description:
     'Quantizes a model and writes TFLite, C and a report to a folder. A float model needs typical inputs (--calib).',
   examples: [
     'tinyml convert model.onnx --calib data.npz -o out',
     'tinyml convert model.tflite --engine tflm -o out',
     'tinyml convert model.onnx --prune macs=0.5 --qat --train train.npz --calib data.npz -o out',
-    'tinyml convert model.onnx --input-shape input=1,49,10,1 --calib data.npz',
+    'tinyml convert model.onnx --input-shape input=1,3,128 --calib data.npz',
   ],
   options: [
-    { flags: '-o, --output <dir>', help: 'the folder to write (default: the name of the model)' },
+    {
+      flags: '-o, --output <dir>',
+      help: 'the folder to write (default: the name of the model, in the working folder)',
+      path: ({ to }) => (to === undefined ? 'folder' : 'output'),
+      fallbackFrom: ([model = ''], { to }) =>
+        `${nameAfter(model)}${to === undefined ? '' : extensionOf[to as ExportFormat]}`,
+    },
+    forceOption,
     calibOption,
     {
       flags: '--data <data>',
       help: 'labelled samples: tell the accuracy of the float and of the converted model',
+      path: 'input',
     },
     metricOption,
     lastIsLabelOption,
@@ -159,19 +168,20 @@ export const command = defineCommand<ConvertOptions>({
     ...recipeOptions,
     ...trainFirstOptions,
     optimizeOption,
-    { flags: '--board <id>', help: 'refuse a model that is too big for this board' },
+    { flags: '--board <id>', help: 'refuse a model that is too big for this board', path: 'none' },
     inputShapeOption,
     {
       flags: '--to <format>',
       help: 'write one file of this format instead of a folder; -o names it',
       choices: exportFormats,
     },
-    { flags: '--dump-after <pass>', help: 'print the graph as it is after a pass' },
+    { flags: '--dump-after <pass>', help: 'print the graph as it is after a pass', path: 'none' },
   ],
+  alsoWrites: ({ prune, output }) => (prune === undefined ? [] : checkpointOf(output)),
   async run(context, [path = ''], options) {
     const dump = options.dumpAfter === undefined ? undefined : dumpAfter(context, options.dumpAfter);
     const model = openModel(context, path, options.inputShape);
-    const folder = options.output ?? model.name.slice(0, model.name.length - extname(model.name).length);
+    const { output: folder } = options;
     const recipe = recipeOf(options);
     const place = { calib: options.calib, board: options.board ?? defaultBoard, output: folder, recipe };
     const { model: trained, words, learnedRanges } = await trainFirst(context, model, options, place);
@@ -187,12 +197,12 @@ export const command = defineCommand<ConvertOptions>({
     const accuracy = await accuracyOf(context, trained, converted, options);
     if (options.to !== undefined) {
       const code = writeExport(context, model, converted, { ...choice, accuracy }, options.to);
-      removeCheckpoint(folder);
+      if (options.prune) removeCheckpoint(folder);
       return code;
     }
     const report = { ...reportOf(model, converted, choice), ...(accuracy ? { accuracy } : {}) };
-    writeModelFolder(context, folder, report, converted, [path]);
-    removeCheckpoint(folder);
+    writeModelFolder(context, folder, report, converted, options);
+    if (options.prune) removeCheckpoint(folder);
     context.output.result(report, () => renderReport(report, folder));
     return 0;
   },

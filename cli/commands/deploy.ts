@@ -19,6 +19,8 @@ import {
   boardOption,
   calibOption,
   countUpTo,
+  type ForceFlag,
+  forceOption,
   inputShapeOption,
   methodOption,
   metricOption,
@@ -29,7 +31,7 @@ import {
 } from '../options.ts';
 import { type DeployReport, renderDeploy } from '../report/deploy-table.ts';
 
-interface DeployOptions extends RecipeOptions {
+interface DeployOptions extends RecipeOptions, ForceFlag {
   readonly output?: string;
   readonly board: string;
   readonly port?: string;
@@ -61,6 +63,7 @@ async function accuracyOf(
 
 export const command = defineCommand<DeployOptions>({
   usage: '<model>',
+  paths: ['input'],
   description:
     'Takes a model to a measured board: converts and builds it, flashes it, compares the board with this machine bit ' +
     'for bit, and measures it. The default board is an emulated one that starts by itself.',
@@ -73,12 +76,14 @@ export const command = defineCommand<DeployOptions>({
     {
       flags: '--data <data>',
       help: 'labelled samples to measure accuracy on (default: those of --calib, if it has x and y)',
+      path: 'input',
     },
     metricOption,
     boardOption,
     portOption,
     methodOption,
-    { flags: '-o, --output <dir>', help: 'keep the converted model in this folder' },
+    { flags: '-o, --output <dir>', help: 'keep the converted model in this folder', path: 'folder' },
+    forceOption,
     {
       flags: '--runs <n>',
       help: 'inferences to measure',
@@ -101,7 +106,7 @@ export const command = defineCommand<DeployOptions>({
     refuseTooBig(board, converted);
     const conversion = reportOf(model, converted, choice);
     if (options.output !== undefined)
-      writeModelFolder(context, options.output, conversion, converted, [path]);
+      writeModelFolder(context, options.output, conversion, converted, options);
     const accuracy = await accuracyOf(context, model, converted, options);
     const firmware = await output.step(`build for ${board.id}`, () =>
       buildFirmware(context, board, {

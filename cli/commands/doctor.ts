@@ -58,6 +58,7 @@ async function mend(context: Context, checks: readonly Check[], options: DoctorO
 
 export const command = defineCommand<DoctorOptions>({
   usage: '',
+  paths: [],
   description:
     'Checks this machine for the tools that a board needs and for all that can stand between you and its port, and ' +
     'says or does what mends it. Exit code 3 when something is missing that the board needs.',
@@ -69,8 +70,12 @@ export const command = defineCommand<DoctorOptions>({
   ],
   options: [
     boardOption,
-    { flags: '-p, --port <port>', help: 'also restart the board there and read its boot log' },
-    { flags: '--boot-log <file>', help: 'also explain the boot log of an ESP chip in this file' },
+    { flags: '-p, --port <port>', help: 'also restart the board there and read its boot log', path: 'none' },
+    {
+      flags: '--boot-log <file>',
+      help: 'also explain the boot log of an ESP chip in this file',
+      path: 'input',
+    },
     {
       flags: '--fix',
       help: 'install what is missing (Debian, Ubuntu) and udev rules for a board on USB; elsewhere print the command that does',

@@ -31,6 +31,7 @@ function rangeOf({ address, bytes }: EraseOptions): FlashRange | undefined {
 
 export const command = defineCommand<EraseOptions>({
   usage: '[port]',
+  paths: ['none'],
   description: 'Erases the flash of a board, or whole sectors of it. Asks first, unless --yes is given.',
   examples: [
     'tinyml erase --board blackpill-f411ce --port /dev/ttyUSB0',

@@ -46,6 +46,7 @@ async function floatScore(
 
 export const command = defineCommand<EvalOptions>({
   usage: '<model>',
+  paths: ['input'],
   description:
     'Measures a model on labelled data: top-1 accuracy for classifiers, area under the ROC curve for one output that ' +
     'tells two classes and for the reconstruction error of an autoencoder (class 0 is normal), mean squared error for ' +
@@ -59,6 +60,7 @@ export const command = defineCommand<EvalOptions>({
     {
       flags: '--data <data>',
       help: 'samples x and labels y: .npz, .csv, or a folder with one subfolder a class',
+      path: 'input',
       required: true,
     },
     metricOption,

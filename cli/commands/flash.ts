@@ -14,6 +14,7 @@ interface FlashOptions {
 
 export const command = defineCommand<FlashOptions>({
   usage: '<dir>',
+  paths: ['input'],
   description:
     'Writes the firmware of a converted model to a board: through its serial boot loader, USB (DFU), an ST-LINK or the drive ' +
     'that one shows, whatever the board has and is plugged in, and reads all of it back where that can be done. ' +

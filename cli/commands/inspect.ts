@@ -111,11 +111,12 @@ async function kernelsOf(context: Context, model: OpenModel, options: InspectOpt
 
 export const command = defineCommand<InspectOptions>({
   usage: '<model>',
+  paths: ['input'],
   description:
     'Shows what is in a model and which boards it fits, as int8, or which kernels its layers get. Nothing is written.',
   examples: [
     'tinyml inspect model.onnx',
-    'tinyml inspect model.onnx --input-shape input=1,49,10,1',
+    'tinyml inspect model.onnx --input-shape input=1,3,128',
     'tinyml inspect model.onnx --kernels --calib data.npz',
   ],
   options: [

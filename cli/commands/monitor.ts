@@ -37,21 +37,22 @@ function following(printer: Printer) {
 
 export const command = defineCommand<MonitorOptions>({
   usage: '[port]',
+  paths: ['none'],
   description:
     'Shows what a board prints and sends it what is typed; Ctrl-] leaves, Ctrl-T Ctrl-H lists the keys. A device that ' +
     'vanishes is waited for, also under another name. With --elf the addresses of crash dumps become function names; ' +
     '--json makes each line a record.',
   examples: [
     'tinyml monitor /dev/ttyACM0 --timestamps --log board.log',
-    'tinyml monitor 303a:1001 --elf build/firmware.elf --reset',
+    'tinyml monitor 303a:1001 --elf out/firmware/esp32-c3-devkitm-1/firmware.elf --reset',
     'tinyml monitor tcp://localhost:5000 --baud 9600 --json',
   ],
   options: [
     knownBoardOption,
     portOption,
     baudOption,
-    { flags: '--elf <file>', help: 'the program that runs, to name functions in crash dumps' },
-    { flags: '--log <file>', help: 'append everything to this file as well' },
+    { flags: '--elf <file>', help: 'the program that runs, to name functions in crash dumps', path: 'input' },
+    { flags: '--log <file>', help: 'append everything to this file as well', path: 'grows' },
     { flags: '--timestamps', help: 'the time at the start of each line' },
     { flags: '--raw', help: 'the bytes as they come, and nothing added' },
     { flags: '--reset', help: 'restart the board first' },

@@ -8,8 +8,9 @@ interface OpsOptions {
 
 export const command = defineCommand<OpsOptions>({
   usage: '',
+  paths: [],
   description: 'Lists the operators that tinyml converts, and what each can do.',
-  examples: ['tinyml ops', 'tinyml ops --json', 'tinyml ops --markdown > docs/ops.md'],
+  examples: ['tinyml ops', 'tinyml ops --json', 'tinyml ops --markdown > ops.md'],
   options: [{ flags: '--markdown', help: 'the page docs/ops.md' }],
   async run(context, _args, options) {
     const list = opsList();

@@ -44,6 +44,7 @@ function joinLines(ports: readonly PortReport[]): string[] {
 
 export const command = defineCommand({
   usage: '',
+  paths: [],
   description:
     'Lists the serial ports of this machine, the boards that may be behind them, who holds each, and whether you may open it.',
   examples: ['tinyml ports', 'tinyml ports --json'],

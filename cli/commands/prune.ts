@@ -4,14 +4,15 @@ import type { Sparsity } from '../../converter/prune/sparse-masks.ts';
 import type { SparsifiedModel } from '../../converter/prune/sparsify-model.ts';
 import { defineCommand } from '../command.ts';
 import { missingOption } from '../errors.ts';
-import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
+import { writeFileAtomically } from '../files/output-file.ts';
 import { type InputShapes, openModel } from '../model/open-model.ts';
 import { boardOption, inputShapeOption, metricOption } from '../options.ts';
 import { packageVersion } from '../package-info.ts';
 import { formatBytes, formatCount, formatLayer } from '../report/format.ts';
 import { formatScore } from '../report/score.ts';
 import { renderTable } from '../report/table.ts';
-import { pruneOpenModel, removeCheckpoint, sparsifyOpenModel } from '../train/prune.ts';
+import { checkpointOf, removeCheckpoint } from '../train/checkpoint-file.ts';
+import { pruneOpenModel, sparsifyOpenModel } from '../train/prune.ts';
 import {
   type PruneFlags,
   parseSparsity,
@@ -93,6 +94,7 @@ function placeOf({ data, board, output }: PruneOptions) {
 
 export const command = defineCommand<PruneOptions>({
   usage: '<model>',
+  paths: ['input'],
   description:
     'Removes the channels that matter least, so that a float model really gets smaller and faster, trains what is ' +
     'left on your data, and writes float ONNX again. A run that was killed goes on when it is started again.',
@@ -105,6 +107,7 @@ export const command = defineCommand<PruneOptions>({
     {
       flags: '--data <data>',
       help: 'training samples x and labels y: .npz, .csv, or a folder with one subfolder a class',
+      path: 'input',
       required: true,
     },
     {
@@ -117,16 +120,16 @@ export const command = defineCommand<PruneOptions>({
       help: 'zeros that kernels leave out: block=SHARE, scattered=SHARE or N:M; refused where it makes nothing faster',
       parse: parseSparsity,
     },
-    { flags: '-o, --output <file>', help: 'the ONNX file to write', required: true },
+    { flags: '-o, --output <file>', help: 'the ONNX file to write', path: 'output', required: true },
     ...pruneOptions,
     metricOption,
     boardOption,
     inputShapeOption,
   ],
+  alsoWrites: ({ target, output }) => (target === undefined ? [] : checkpointOf(output)),
   async run(context, [path = ''], options) {
     const { output, sparsity, target } = options;
     if (!target && !sparsity) throw missingOption('prune', '--target <metric=share>');
-    refuseInputs(output, [path, options.data]);
     const model = openModel(context, path, options.inputShape);
     const settings = { ...pruneSettings({ ...options, target: target ?? everything }), ...placeOf(options) };
     const pruned = target && (await pruneOpenModel(context, model, settings));
@@ -135,7 +138,7 @@ export const command = defineCommand<PruneOptions>({
     const graph = (sparse ?? pruned)!.graph;
     const bytes = writeOnnx(graph, packageVersion());
     writeFileAtomically(output, bytes, context.lifetime);
-    removeCheckpoint(output);
+    if (pruned) removeCheckpoint(output);
     const { criterion, schedule } = options;
     const report = {
       file: output,

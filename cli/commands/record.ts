@@ -110,6 +110,7 @@ async function record(context: Context, path: string, options: RecordOptions) {
 
 export const command = defineCommand<RecordOptions>({
   usage: '<file>',
+  paths: ['grows'],
   description:
     'Records samples of a sensor at a steady rate into a data set (.npz or .csv), which grows with each recording. ' +
     'Boards that tinyml builds for take the samples with firmware of ours (--flash writes it), Arduino-class boards ' +
@@ -146,7 +147,11 @@ export const command = defineCommand<RecordOptions>({
     { flags: '--samples <n>', help: 'how many, instead', parse: countUpTo(valueLimit) },
     { flags: '--label <name>', help: 'the class of what is recorded', parse: parseLabel },
     { flags: '--window <n>', help: 'cut windows of so many samples', parse: countUpTo(1_000_000) },
-    { flags: '--model <model>', help: "cut windows in the shape of this model's input, instead" },
+    {
+      flags: '--model <model>',
+      help: "cut windows in the shape of this model's input, instead",
+      path: 'input',
+    },
     {
       flags: '--hop <n>',
       help: 'from one window to the next; without it a window',

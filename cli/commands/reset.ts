@@ -12,6 +12,7 @@ interface ResetOptions {
 
 export const command = defineCommand<ResetOptions>({
   usage: '[port]',
+  paths: ['none'],
   description:
     'Restarts the program of a board: through the reset lines of its port, wired as its board file says (or as usual, ' +
     'for a board that is not known), or through its boot loader where there are none.',

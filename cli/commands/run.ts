@@ -6,7 +6,7 @@ import { bytesOf } from '../../converter/ir/tensor.ts';
 import { defineCommand } from '../command.ts';
 import { type EngineName, type EngineOutput, runEngine } from '../engine/engines.ts';
 import { readDataPath } from '../files/data-path.ts';
-import { refuseInputs, writeFileAtomically } from '../files/output-file.ts';
+import { writeFileAtomically } from '../files/output-file.ts';
 import { boardRunner } from '../measure/board-runner.ts';
 import { type InputShapes, openModel } from '../model/open-model.ts';
 import { type RecipeOptions, recipeOf, recipeOptions } from '../model/recipe.ts';
@@ -64,6 +64,7 @@ function render(output: EngineOutput): string {
 
 export const command = defineCommand<RunOptions>({
   usage: '<model>',
+  paths: ['input'],
   description: 'Runs a model on the samples of a file and shows or writes its outputs.',
   examples: [
     'tinyml run model.onnx --input x.npy',
@@ -73,9 +74,10 @@ export const command = defineCommand<RunOptions>({
     {
       flags: '-i, --input <data>',
       help: "one or more samples in the model's own axis order: .npy, .npz, .csv",
+      path: 'input',
       required: true,
     },
-    { flags: '-o, --output <file>', help: 'write the outputs as .npy, several as .npz' },
+    { flags: '-o, --output <file>', help: 'write the outputs as .npy, several as .npz', path: 'output' },
     { flags: '--raw', help: 'the codes that the converted model stores, in place of real numbers' },
     calibOption,
     runEngineOption,
@@ -97,7 +99,6 @@ export const command = defineCommand<RunOptions>({
     );
     const outputs = options.raw === true ? made.stored : made.outputs;
     if (options.output !== undefined) {
-      refuseInputs(options.output, [path, options.input]);
       writeFileAtomically(options.output, fileOf(outputs, options.output), context.lifetime);
     }
     const shown = outputs.map(documentOf);

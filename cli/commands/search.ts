@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { extname } from 'node:path';
 import { parseBudget } from '../../converter/search/parse-budget.ts';
 import { type SamplerName, samplerNames } from '../../converter/search/suggest.ts';
 import { defineCommand } from '../command.ts';
 import { badValue } from '../errors.ts';
+import { nameAfter, placeBeside } from '../files/default-places.ts';
 import {
   boardOption,
   calibOption,
   countUpTo,
+  forceOption,
   inputShapeOption,
   metricOption,
   portOption,
@@ -17,13 +18,13 @@ import type { KnobLimit } from '../search/knobs.ts';
 import { performSearch, type SearchOptions } from '../search/perform-search.ts';
 import { renderSearch } from '../search/search-table.ts';
 
-interface Options extends Omit<SearchOptions, 'only' | 'budget' | 'study' | 'plot' | 'port'> {
+interface Options extends Omit<SearchOptions, 'only' | 'budget' | 'port'> {
   readonly budget?: SearchOptions['budget'];
   readonly only?: SearchOptions['only'];
-  readonly study?: string;
-  readonly plot?: string;
   readonly port?: readonly string[];
 }
+
+const studyEnding = '.search.jsonl';
 
 /** `NAME=VALUE,VALUE`; which names and values there are depends on the model. */
 function parseOnly(text: string, name: string): KnobLimit {
@@ -34,6 +35,7 @@ function parseOnly(text: string, name: string): KnobLimit {
 
 export const command = defineCommand<Options>({
   usage: '<model>',
+  paths: ['input'],
   description:
     'Searches for the best conversion of a model within a budget: pruning, quantization and code generation are chosen trial by ' +
     'trial, and what is promising is measured on the board. The same command goes on after an interruption.',
@@ -43,15 +45,22 @@ export const command = defineCommand<Options>({
     'tinyml search model.onnx --data data.npz --queue redis://build-server:6379 --board nucleo-f446re',
   ],
   options: [
-    { flags: '--data <data>', help: 'samples x with labels y, to measure accuracy on', required: true },
+    {
+      flags: '--data <data>',
+      help: 'samples x with labels y, to measure accuracy on',
+      path: 'input',
+      required: true,
+    },
     { ...calibOption, help: `${calibOption.help} (default: --data)` },
     {
       flags: '--train <data>',
       help: 'labelled samples to train pruned models on (default: half of --data, the other half is scored on)',
+      path: 'input',
     },
     {
       flags: '--test <data>',
       help: 'labelled samples that the search does not see; the front is scored on them',
+      path: 'input',
     },
     {
       flags: '--budget <limits>',
@@ -75,9 +84,25 @@ export const command = defineCommand<Options>({
     },
     boardOption,
     { ...portOption, help: `${portOption.help} (may be repeated: a worker for each board)`, repeat: true },
-    { flags: '-o, --output <dir>', help: 'write the best conversion to this folder, as convert does' },
-    { flags: '--study <file>', help: 'the file that holds all trials (default: beside the model)' },
-    { flags: '--plot <file>', help: 'the Pareto front as SVG (default: beside the study)' },
+    {
+      flags: '-o, --output <dir>',
+      help: 'write the best conversion to this folder, as convert does',
+      path: 'folder',
+    },
+    forceOption,
+    {
+      flags: '--study <file>',
+      help: 'the file that holds all trials (default: beside -o, without it in the working folder)',
+      path: 'grows',
+      fallbackFrom: ([model = ''], { output }) =>
+        output === undefined ? `${nameAfter(model)}${studyEnding}` : placeBeside(String(output), studyEnding),
+    },
+    {
+      flags: '--plot <file>',
+      help: 'the Pareto front as SVG (default: beside the study)',
+      path: 'output',
+      fallbackFrom: (_, { study }) => `${String(study).replace(/\.jsonl$/, '')}.svg`,
+    },
     {
       flags: '--sampler <name>',
       help: 'tpe: tree-structured Parzen estimator; nsga2: genetic; random',
@@ -108,19 +133,16 @@ export const command = defineCommand<Options>({
     {
       flags: '--queue <url>',
       help: 'spread trials over machines that run tinyml worker, through this Redis server',
+      path: 'none',
       setting: 'queue',
     },
     inputShapeOption,
   ],
   async run(context, [path = ''], options) {
-    const stem = path.slice(0, path.length - extname(path).length);
-    const study = options.study ?? `${stem}.search.jsonl`;
     const report = await performSearch(context, path, {
       ...options,
       budget: options.budget ?? [],
       only: options.only ?? [],
-      study,
-      plot: options.plot ?? `${study.replace(/\.jsonl$/, '')}.svg`,
       ports: options.port ?? [],
       jobs: options.jobs ?? (options.queue === undefined ? Math.min(8, availableParallelism()) : 8),
       id: randomUUID(),

@@ -18,6 +18,7 @@ interface VerifyOptions {
 
 export const command = defineCommand<VerifyOptions>({
   usage: '<dir>',
+  paths: ['input'],
   description:
     'Runs the same inputs on this machine and on the board and compares every output byte, and for the first input ' +
     'every layer. A virtual board is started, flashed and stopped by itself; a real one must hold the firmware.',

@@ -13,6 +13,7 @@ interface WorkerOptions {
 
 export const command = defineCommand<WorkerOptions>({
   usage: '',
+  paths: [],
   description:
     'Does trials of tinyml search for other machines: takes them from a queue and measures them on a board of its own.',
   examples: ['tinyml worker --queue redis://build-server:6379 --board nucleo-f446re --port /dev/ttyUSB0'],
@@ -20,6 +21,7 @@ export const command = defineCommand<WorkerOptions>({
     {
       flags: '--queue <url>',
       help: 'the Redis server that tinyml search --queue puts trials to',
+      path: 'none',
       setting: 'queue',
     },
     boardOption,

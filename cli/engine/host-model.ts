@@ -1,11 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { tensorOf } from '../../converter/ir/graph.ts';
 import { byteCount, bytesOf, fromBytes } from '../../converter/ir/tensor.ts';
 import type { Graph, TensorData } from '../../converter/ir/types.ts';
 import type { Context } from '../context.ts';
 import { readTemplate } from '../files/templates.ts';
-import { temporaryFolder } from '../files/temporary.ts';
+import { temporaryFolder, writeTemporary } from '../files/temporary.ts';
 import { toolFailed, toolMissing } from '../tools/errors.ts';
 import { findFirstTool } from '../tools/find-tool.ts';
 import { runTool, runToolOrFail } from '../tools/run-tool.ts';
@@ -20,9 +19,7 @@ type Files = ReadonlyMap<string, string | Uint8Array>;
 function writeSources(folder: string, files: Files): string[] {
   const sources = [...files].filter(([name]) => /\.[ch]$/.test(name));
   for (const [name, content] of [...sources, ['tml_host.c', readTemplate('host/tml_host.c')] as const]) {
-    const path = join(folder, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, content);
+    writeTemporary(folder, name, content);
   }
   return [...sources.map(([name]) => name), 'tml_host.c'];
 }

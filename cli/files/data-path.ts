@@ -1,9 +1,10 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { CsvOptions } from '../../converter/data/csv.ts';
 import { type Dataset, readDataset, readSampleFiles, type SampleFile } from '../../converter/data/dataset.ts';
 import type { Context } from '../context.ts';
-import { tooManyFiles, wrongKind } from './errors.ts';
+import { fileUnreadable, tooManyFiles, wrongKind } from './errors.ts';
+import { statsAt } from './final-path.ts';
 import { type FileKind, identify } from './identify.ts';
 import { readInputFile } from './input-file.ts';
 
@@ -37,21 +38,25 @@ function warn(context: Context, path: string, { sampleRate: rate, warnings = [] 
     );
 }
 
+export interface DataPathOptions extends CsvOptions {
+  /** The command adds to this file itself. */
+  readonly own?: boolean;
+}
+
 /** Reads what `--calib`, `--data` or `--input` names; warns of what is odd about it. */
 export function readDataPath(
   context: Context,
   path: string,
-  options: CsvOptions = { lastIsLabel: false },
+  options: DataPathOptions = { lastIsLabel: false },
 ): Dataset {
   const dataset = readPath(path, options);
   warn(context, path, dataset);
   return dataset;
 }
 
-function readPath(path: string, options: CsvOptions): Dataset {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
-    return readSampleFiles(listSamples(path), path);
-  const { bytes } = readInputFile(path, { expected, limit: dataLimit });
+function readPath(path: string, { own = false, ...options }: DataPathOptions): Dataset {
+  if (statsAt(path)?.isDirectory()) return readSampleFiles(listSamples(path), path);
+  const { bytes } = readInputFile(path, { expected, limit: dataLimit, own });
   const kind = identify(bytes);
   const format = formatOf(kind, extname(path).toLowerCase());
   if (format === undefined) throw wrongKind(path, kind.text, expected);
@@ -63,7 +68,7 @@ function listSamples(folder: string): SampleFile[] {
   const files: SampleFile[] = [];
   for (const className of sortedNames(folder)) {
     const place = join(folder, className);
-    if (!statSync(place, { throwIfNoEntry: false })?.isDirectory()) continue;
+    if (!statsAt(place)?.isDirectory()) continue;
     for (const name of sortedNames(place)) {
       if (!sampleNames.test(name)) continue;
       if (files.length >= fileCountLimit) throw tooManyFiles(folder, fileCountLimit);
@@ -78,5 +83,9 @@ function listSamples(folder: string): SampleFile[] {
 }
 
 function sortedNames(folder: string): string[] {
-  return readdirSync(folder).sort();
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    throw fileUnreadable(folder, error);
+  }
 }

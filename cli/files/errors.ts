@@ -1,3 +1,4 @@
+import { systemReason } from '../../common/system-reason.ts';
 import { TinymlError } from '../../common/tinyml-error.ts';
 
 export function fileMissing(path: string, what: string): TinymlError {
@@ -65,12 +66,61 @@ export function outputFailed(path: string, cause: unknown): TinymlError {
   });
 }
 
-export function outputIsInput(path: string): TinymlError {
+interface Place {
+  readonly path: string;
+  /** The option that names it; empty where none does. */
+  readonly by: string;
+}
+
+const named = ({ path, by }: Place) => (by === '' ? path : `${path} (${by})`);
+
+/** `output` would be written where `input` is read. */
+export function outputIsInput(output: Place, input: Place): TinymlError {
   return new TinymlError({
     code: 'E_OUTPUT_IS_INPUT',
     exit: 1,
-    what: `${path}: is an input of this command and would be overwritten`,
-    hint: 'choose another place with -o',
+    what: `${named(output)}: is an input of this command and would be overwritten`,
+    measure: `it is read as ${named(input)}; nothing was changed`,
+    hint: `choose another place${output.by === '' ? '' : ` with ${output.by}`}`,
+  });
+}
+
+export function outputTwice(one: Place, other: Place): TinymlError {
+  return new TinymlError({
+    code: 'E_OUTPUT_TWICE',
+    exit: 1,
+    what: `${named(one)} and ${named(other)} are the same place; one would replace the other`,
+    measure: 'nothing was changed',
+    hint: `choose another place with ${other.by}`,
+  });
+}
+
+const shownNames = 8;
+
+function someOf(names: readonly string[]): string {
+  const more = names.length - shownNames;
+  return names.slice(0, shownNames).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+/** A folder that holds what is not ours; `names` are its entries. */
+export function folderNotOurs(path: string, names: readonly string[]): TinymlError {
+  return new TinymlError({
+    code: 'E_OUTPUT_FOREIGN',
+    exit: 1,
+    what: `${path}: is not empty, and tinyml did not write what is there`,
+    measure: `it holds ${someOf(names)}; nothing was changed`,
+    hint: 'name a new folder; or --force, which writes among those files, keeps them, and tells which it replaces',
+  });
+}
+
+/** Files of others in a folder of ours that stand where ours would come. */
+export function filesNotOurs(path: string, names: readonly string[]): TinymlError {
+  return new TinymlError({
+    code: 'E_OUTPUT_FOREIGN',
+    exit: 1,
+    what: `${path}: tinyml did not write files there that it would replace`,
+    measure: `${someOf(names)}; nothing was changed`,
+    hint: 'move them, or name another folder; --force replaces them',
   });
 }
 
@@ -85,26 +135,4 @@ export function tooManyFiles(folder: string, limit: number): TinymlError {
     what: `${folder}: holds more than ${limit} samples`,
     hint: 'take a selection; a few hundred are enough for calibration',
   });
-}
-
-/** The errno of a system error in words, without its path. */
-export function systemReason(cause: unknown): string {
-  const code = (cause as { code?: unknown } | null)?.code;
-  const known = new Map([
-    ['ENOSPC', 'no space left on the device'],
-    ['EDQUOT', 'disk quota used up'],
-    ['EACCES', 'permission denied'],
-    ['EPERM', 'not permitted'],
-    ['EROFS', 'the file system is read-only'],
-    ['EIO', 'input/output error'],
-    ['ENOTDIR', 'a part of the path is not a folder'],
-    ['ENAMETOOLONG', 'the name is too long'],
-    ['ENOENT', 'no such file or folder'],
-    ['EISDIR', 'it is a folder'],
-    ['ELOOP', 'too many symbolic links'],
-    ['EMFILE', 'too many open files'],
-    ['EBUSY', 'it is in use'],
-  ]);
-  if (typeof code === 'string') return known.get(code) ?? code;
-  return cause instanceof Error ? cause.message : String(cause);
 }

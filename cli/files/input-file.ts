@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { fileMissing, fileTooBig, fileUnreadable, notAFile } from './errors.ts';
+import { declareInput } from './guard.ts';
 
 export interface InputFileOptions {
   /** What is expected, for messages: "an ONNX or TFLite model". */
@@ -8,6 +9,8 @@ export interface InputFileOptions {
   readonly limit: number;
   /** Refuse a symbolic link as the last part of the path. */
   readonly noFollow?: boolean;
+  /** A file of this command's own, which it may replace: what it wrote before, or what it adds to. */
+  readonly own?: boolean;
 }
 
 export interface InputFile {
@@ -26,7 +29,8 @@ export function describeStats(stats: Stats): string {
 
 /**
  * The one function that opens a file named by a user or by a model. Plain files only: nothing it does can wait
- * on a pipe or a device, and no more than `limit` bytes are read whatever the file says of itself.
+ * on a pipe or a device, and no more than `limit` bytes are read whatever the file says of itself. What was read is not
+ * written by this command: E_OUTPUT_IS_INPUT.
  */
 export function readInputFile(path: string, options: InputFileOptions): InputFile {
   const fd = openInput(path, options);
@@ -34,6 +38,7 @@ export function readInputFile(path: string, options: InputFileOptions): InputFil
     const stats = fstatSync(fd);
     if (!stats.isFile()) throw notAFile(path, describeStats(stats), options.expected);
     if (stats.size > options.limit) throw fileTooBig(path, stats.size, options.limit);
+    if (options.own !== true) declareInput({ path, by: '' });
     return { bytes: readFully(fd, path, stats.size), stats };
   } finally {
     closeSync(fd);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Board, firmwareFacts } from '../../boards/load.ts';
@@ -21,7 +21,7 @@ import {
 } from '../../firmware-templates/render.ts';
 import type { Context } from '../context.ts';
 import { readKernels, readTemplate } from '../files/templates.ts';
-import { temporaryFolder } from '../files/temporary.ts';
+import { makeTemporary, temporaryFolder, writeTemporary } from '../files/temporary.ts';
 import { packageVersion } from '../package-info.ts';
 import { toolFailed, toolNoOutput } from '../tools/errors.ts';
 import { lastLines, runTool } from '../tools/run-tool.ts';
@@ -138,7 +138,7 @@ async function inParallel(tasks: readonly (() => Promise<void>)[]): Promise<void
 }
 
 async function runStep(context: Context, folder: string, run: ToolRun, board: Board): Promise<void> {
-  mkdirSync(dirname(join(folder, run.output)), { recursive: true });
+  makeTemporary(dirname(join(folder, run.output)));
   context.output.detail(`${run.tool} ${run.args.join(' ')}`);
   const { code, stderr } = await runTool(
     {
@@ -202,14 +202,11 @@ export async function buildRecorder(context: Context, board: Board): Promise<Fir
 
 async function buildPlan(context: Context, board: Board, plan: FirmwarePlan): Promise<Firmware> {
   const folder = temporaryFolder(context.lifetime, 'build');
-  for (const { path, text } of plan.files) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), text);
-  }
+  for (const { path, text } of plan.files) writeTemporary(folder, path, text);
   await inParallel(plan.compile.map((run) => () => runStep(context, folder, run, board)));
   await runStep(context, folder, plan.link, board);
   const elf = readImage(folder, 'firmware.elf', plan.link.tool);
-  if (plan.espImage) writeFileSync(join(folder, 'firmware.bin'), espImage(elf, plan.espImage));
+  if (plan.espImage) writeTemporary(folder, 'firmware.bin', espImage(elf, plan.espImage));
   for (const image of plan.images) await runStep(context, folder, image, board);
   return {
     elf,

@@ -4,9 +4,10 @@ import type { Board } from '../../boards/load.ts';
 import { elfSizes, type ImageSizes } from '../../firmware-templates/elf-sizes.ts';
 import type { Context } from '../context.ts';
 import { readInputFile } from '../files/input-file.ts';
+import { firmwareName } from '../files/owned-folder.ts';
 import { engineNotBuilt } from '../firmware/errors.ts';
 import { buildFirmware } from '../firmware/firmware.ts';
-import { firmwareName, type ModelFolder } from '../model/model-folder.ts';
+import type { ModelFolder } from '../model/model-folder.ts';
 import type { BenchSubject } from './bench-subject.ts';
 
 const imageLimit = 67_108_864;

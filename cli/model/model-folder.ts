@@ -8,16 +8,15 @@ import type { Accuracy } from '../../converter/metrics/metric.ts';
 import { optimize } from '../../converter/pipeline.ts';
 import type { Context } from '../context.ts';
 import { readInputFile } from '../files/input-file.ts';
-import { type FileContent, writeFolderAtomically } from '../files/output-file.ts';
+import { writeFolderAtomically } from '../files/output-folder.ts';
+import { isOwnFileName, reportName } from '../files/owned-folder.ts';
+import type { ForceFlag } from '../options.ts';
 import { jsonText } from '../output.ts';
 import { packageVersion } from '../package-info.ts';
 import type { ConversionChoice } from './convert.ts';
 import { damagedFolder, notModelFolder } from './errors.ts';
 import type { OpenModel } from './open-model.ts';
 
-const reportName = 'report.json';
-/** Folder of a model folder that `tinyml build` writes to. */
-export const firmwareName = 'firmware';
 const reportLimit = 67_108_864;
 const sourceLimit = 268_435_456;
 
@@ -85,27 +84,16 @@ export function reportOf(model: OpenModel, converted: ConvertedModel, choice: Co
   };
 }
 
-/** Writes a converted model and its report as one folder; what else stands there is kept, old firmware is not. */
+/** Writes a converted model and its report as one folder; what is not ours there is kept, old firmware is not. */
 export function writeModelFolder(
   context: Context,
   path: string,
   report: ModelReport,
   converted: ConvertedModel,
-  inputs: readonly string[],
+  { force = false }: ForceFlag,
 ): void {
-  const files = new Map<string, FileContent>([...converted.files, [reportName, jsonText(report)]]);
-  const earlier = earlierReport(path);
-  const ours = earlier === undefined ? [] : [...Object.values(earlier.files), firmwareName];
-  writeFolderAtomically(path, files, context.lifetime, { ours, inputs });
-}
-
-/** The report of an earlier conversion to the same place, if there is one that can be read. */
-function earlierReport(path: string): ModelReport | undefined {
-  try {
-    return readReport(path);
-  } catch {
-    return undefined;
-  }
+  const files = new Map([...converted.files, [reportName, jsonText(report)] as const]);
+  writeFolderAtomically(context, path, files, force);
 }
 
 /** The parts of a report that building relies on are checked; it may come from anywhere. */
@@ -121,10 +109,7 @@ function isReport(document: unknown): document is ModelReport {
     Number.isSafeInteger(report.weightsBytes) &&
     typeof files === 'object' &&
     files !== null &&
-    Object.values(files).every(
-      (name) =>
-        typeof name === 'string' && /^[A-Za-z0-9_][A-Za-z0-9_./-]{0,120}$/.test(name) && !name.includes('..'),
-    ) &&
+    Object.values(files).every(isOwnFileName) &&
     Array.isArray(report.layers) &&
     report.layers.every((layer) => typeof layer?.name === 'string' && typeof layer.op === 'string')
   );

@@ -58,16 +58,19 @@ export const recipeOptions: readonly OptionSpec[] = [
   {
     flags: '--int4 <layer>',
     help: 'weights of this convolution or fully connected layer in 4 bits, or of all (may be repeated)',
+    path: 'none',
     repeat: true,
   },
   {
     flags: '--keep-float <layer>',
     help: 'this layer computes in float, with conversions around it (may be repeated)',
+    path: 'none',
     repeat: true,
   },
   {
     flags: '--int16 <layer>',
     help: '16-bit activations in this layer (may be repeated)',
+    path: 'none',
     repeat: true,
   },
 ];

@@ -1,6 +1,5 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { visibleLine } from '../../common/visible-text.ts';
-import { outputFailed } from '../files/errors.ts';
+import { openToAppend } from '../files/output-file.ts';
 import { jsonLine } from '../output.ts';
 import type { Style } from '../report/style.ts';
 import { printBytes, printLine } from '../standard-streams.ts';
@@ -32,25 +31,6 @@ export interface PrinterOptions {
   readonly style: Style;
 }
 
-/** Appends to a file that is named by the user. E_OUTPUT. */
-function openLog(path: string): { write(bytes: Uint8Array): void; close(): void } {
-  const attempt = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (error) {
-      throw outputFailed(path, error);
-    }
-  };
-  const file = attempt(() => openSync(path, 'a'));
-  return {
-    write: (bytes) =>
-      attempt(() => {
-        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-      }),
-    close: () => closeSync(file),
-  };
-}
-
 const pad = (value: number, digits: number) => String(value).padStart(digits, '0');
 
 /** `14:03:59.120 `, in local time. */
@@ -78,18 +58,18 @@ class Stamper {
 }
 
 function textPrinter({ quiet, timestamps, log, style }: PrinterOptions): Printer {
-  const file = log === undefined ? undefined : openLog(log);
+  const file = log === undefined ? undefined : openToAppend(log);
   const stamper = new Stamper();
   return {
     async text(bytes) {
       const out = stamper.add(bytes, timestamps());
-      file?.write(out);
+      file?.append(out);
       await printBytes(out);
     },
     async line() {},
     async happened({ lines }) {
       const shown = lines.map((line) => `--- ${visibleLine(line)}`);
-      file?.write(Buffer.from(shown.map((line) => `${line}\n`).join('')));
+      file?.append(Buffer.from(shown.map((line) => `${line}\n`).join('')));
       if (!quiet) for (const line of shown) printLine('stderr', style.yellow(line));
     },
     close: () => file?.close(),
@@ -106,10 +86,10 @@ function textFields(bytes: Uint8Array): Record<string, string> {
 }
 
 function jsonPrinter({ log }: PrinterOptions): Printer {
-  const file = log === undefined ? undefined : openLog(log);
+  const file = log === undefined ? undefined : openToAppend(log);
   const record = async (fields: Readonly<Record<string, unknown>>) => {
     const line = Buffer.from(jsonLine({ time: new Date().toISOString(), ...fields }));
-    file?.write(line);
+    file?.append(line);
     await printBytes(line);
   };
   return {

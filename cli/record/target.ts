@@ -74,7 +74,9 @@ export function openTarget(context: Context, path: string, options: TargetOption
   const form = formOf(context, options, channels);
   const { label } = options;
   const adds = options.overwrite !== true && existsSync(path);
-  const before = adds ? labelledSetOf(readDataPath(context, path), form.shape) : emptySet(form.shape, label);
+  const before = adds
+    ? labelledSetOf(readDataPath(context, path, { lastIsLabel: false, own: true }), form.shape)
+    : emptySet(form.shape, label);
   const setOf = (windows: readonly (readonly number[])[]): LabelledSet => ({
     shape: form.shape,
     values: Float32Array.from(windows.flat()),

@@ -16,6 +16,7 @@ import { writeFileAtomically } from '../files/output-file.ts';
 import { readCalibration } from '../model/convert.ts';
 import { reportOf, writeModelFolder } from '../model/model-folder.ts';
 import { type InputShapes, type OpenModel, openModel } from '../model/open-model.ts';
+import type { ForceFlag } from '../options.ts';
 import type { Progress } from '../output.ts';
 import { packageVersion } from '../package-info.ts';
 import { formatMeasure } from '../report/measure-text.ts';
@@ -41,7 +42,7 @@ import {
 } from './subject.ts';
 import type { Trial, Workload } from './trial.ts';
 
-export interface SearchOptions {
+export interface SearchOptions extends ForceFlag {
   readonly data: string;
   readonly calib?: string;
   readonly test?: string;
@@ -273,13 +274,13 @@ async function scoreOnTest(
 }
 
 async function writeBest(context: Context, prepared: Prepared, { assignment }: FrontEntry): Promise<void> {
-  const { model, options, path } = prepared;
+  const { model, options } = prepared;
   if (options.output === undefined) return;
   const converted = await context.output.step('convert the best', () =>
     convertTrial(context, workshopOf(context, prepared), assignment),
   );
   const report = reportOf(model, converted, { optimize: optimizeOf(assignment) });
-  writeModelFolder(context, options.output, report, converted, [path]);
+  writeModelFolder(context, options.output, report, converted, options);
 }
 
 /** Runs or resumes a search and writes what it leads to. Throws E_NOTHING_MEASURED and what reading its inputs throws. */

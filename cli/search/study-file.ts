@@ -1,11 +1,12 @@
-import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import type { Space } from '../../converter/search/space.ts';
 import { lockPort } from '../../device/transport/port-lock.ts';
-import { outputFailed } from '../files/errors.ts';
+import { finalPath } from '../files/final-path.ts';
 import { readInputFile } from '../files/input-file.ts';
+import { type GrowingFile, openToAppend } from '../files/output-file.ts';
 import type { Lifetime } from '../lifetime.ts';
+import { jsonLine } from '../output.ts';
 import { studyBusy, studyDamaged, studyMismatch } from './errors.ts';
 import type { Trial } from './trial.ts';
 
@@ -116,14 +117,27 @@ function refuseOther(path: string, found: Record<string, unknown>, subject: Stud
   }
 }
 
+/** How each study begins. */
+const beginning = '{"study":"tinyml search",';
+
+/** Whether a file without a whole line is a study whose first line was being written when the program was killed. */
+function isBegun(bytes: Uint8Array): boolean {
+  const text = new TextDecoder().decode(bytes.subarray(0, beginning.length));
+  return beginning.startsWith(text);
+}
+
 /** Reads what is there. A last line without its end was being written when the program was killed; it does not count. */
 function readStudy(path: string, subject: StudySubject): Content | undefined {
   if (!existsSync(path)) return undefined;
-  const { bytes } = readInputFile(path, { expected: 'a study of tinyml search', limit: studyLimit });
+  const { bytes } = readInputFile(path, {
+    expected: 'a study of tinyml search',
+    limit: studyLimit,
+    own: true,
+  });
   const length = bytes.lastIndexOf(0x0a) + 1;
   const [first, ...rest] = new TextDecoder().decode(bytes.subarray(0, length)).split('\n').slice(0, -1);
   if (first === undefined) {
-    if (bytes.length > 0 && bytes[0] !== 0x7b) throw studyDamaged(path, 1, 'is not JSON');
+    if (!isBegun(bytes)) throw studyDamaged(path, 1, 'is not that of a study');
     return undefined;
   }
   const head = parseLine(path, 1, first, header);
@@ -138,7 +152,7 @@ function readStudy(path: string, subject: StudySubject): Content | undefined {
 
 function lock(path: string, lifetime: Lifetime): () => void {
   try {
-    const { release } = lockPort(resolve(path));
+    const { release } = lockPort(finalPath(path));
     lifetime.onEnd(release);
     return release;
   } catch (error) {
@@ -146,24 +160,9 @@ function lock(path: string, lifetime: Lifetime): () => void {
   }
 }
 
-function writeLine(fd: number, path: string, document: unknown): void {
-  const bytes = Buffer.from(`${JSON.stringify(document)}\n`);
-  try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-    fsyncSync(fd);
-  } catch (error) {
-    throw outputFailed(path, error);
-  }
-}
-
-function openForAppending(path: string, length: number): number {
-  try {
-    const fd = openSync(path, 'a', 0o644);
-    ftruncateSync(fd, length);
-    return fd;
-  } catch (error) {
-    throw outputFailed(path, error);
-  }
+function writeLine(file: GrowingFile, document: unknown): void {
+  file.append(Buffer.from(jsonLine(document)));
+  file.sync();
 }
 
 /**
@@ -188,15 +187,15 @@ function openLocked(
   release: () => void,
 ): Study {
   const found = readStudy(path, subject);
-  const fd = openForAppending(path, found?.length ?? 0);
-  if (!found) writeLine(fd, path, { study: 'tinyml search', id, subject });
+  const file = openToAppend(path, found?.length ?? 0);
+  if (!found) writeLine(file, { study: 'tinyml search', id, subject });
   let open = true;
   const close = () => {
-    if (open) closeSync(fd);
+    if (open) file.close();
     open = false;
     release();
   };
   lifetime.onEnd(close);
   const { id: known = id, trials = [] } = found ?? {};
-  return { path, id: known, trials, append: (one) => writeLine(fd, path, one), close };
+  return { path, id: known, trials, append: (one) => writeLine(file, one), close };
 }

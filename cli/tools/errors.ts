@@ -14,6 +14,16 @@ export function toolFailed(tool: string, how: string, lines: readonly string[]):
   return new TinymlError({ code: 'E_TOOL_FAILED', exit: 2, what: `${tool} failed (${how})`, measure: lines });
 }
 
+/** Tools work in a temporary folder. */
+export function toolOutOfSpace(tool: string, folder = 'the folder for temporary files'): TinymlError {
+  return new TinymlError({
+    code: 'E_TEMPORARY',
+    exit: 1,
+    what: `${tool} found no space left in ${folder}`,
+    hint: 'make room there, or set TMPDIR to a folder that has some',
+  });
+}
+
 export function toolTimeout(tool: string, seconds: number): TinymlError {
   return new TinymlError({
     code: 'E_TOOL_TIMEOUT',

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { isAbsolute } from 'node:path';
 import type { Lifetime } from '../lifetime.ts';
-import { toolFailed, toolMissing, toolTimeout } from './errors.ts';
+import { toolFailed, toolMissing, toolOutOfSpace, toolTimeout } from './errors.ts';
 import { findTool, safePath } from './find-tool.ts';
 
 /** Most bytes kept of what a tool prints, unless more are asked for; the rest is dropped while the tool goes on. */
@@ -25,6 +25,9 @@ export interface ToolResult {
   readonly stdout: Uint8Array;
   readonly stderr: string;
 }
+
+/** What the system's ENOSPC and EDQUOT are in the words of the C library, which tools pass on. */
+const noSpace = /No space left on device|Disk quota exceeded/;
 
 /** Keeps the first `limit` bytes of a stream. */
 function collect(stream: NodeJS.ReadableStream | null, limit: number): () => Uint8Array {
@@ -88,6 +91,7 @@ export async function runTool(run: ToolRun, lifetime: Lifetime): Promise<ToolRes
     if (late) throw toolTimeout(run.tool, run.timeoutSeconds);
     lifetime.signal.throwIfAborted();
     const text = new TextDecoder().decode(stderr());
+    if (code !== 0 && noSpace.test(text)) throw toolOutOfSpace(run.tool, run.cwd);
     if (code === null) throw toolFailed(run.tool, `ended by ${signal}`, lastLines(text));
     return { code, stdout: stdout(), stderr: text };
   } finally {

@@ -1,30 +1,22 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { isQuantized } from '../../converter/convert-model.ts';
 import { samplesFor } from '../../converter/data/samples.ts';
 import { floatBatch } from '../../converter/evaluate/encode.ts';
 import { optimize } from '../../converter/pipeline.ts';
-import { readCheckpoint, writeCheckpoint } from '../../converter/prune/checkpoint.ts';
 import { alreadyQuantized } from '../../converter/prune/errors.ts';
-import {
-  type PrunedModel,
-  type PruneSettings,
-  type PruneState,
-  pruneModel,
-} from '../../converter/prune/prune-model.ts';
+import { type PrunedModel, type PruneSettings, pruneModel } from '../../converter/prune/prune-model.ts';
 import type { Sparsity } from '../../converter/prune/sparse-masks.ts';
 import { type SparsifiedModel, sparsifyModel } from '../../converter/prune/sparsify-model.ts';
 import type { TrainingInput } from '../../converter/train/training-session.ts';
 import type { Context } from '../context.ts';
 import { judgeSamples } from '../engine/labelled-set.ts';
 import { readDataPath } from '../files/data-path.ts';
-import { writeFileAtomically } from '../files/output-file.ts';
-import { removeQuietly } from '../files/temporary.ts';
 import { measureInstructions } from '../measure/measure-instructions.ts';
 import type { OpenModel } from '../model/open-model.ts';
 import type { Progress } from '../output.ts';
 import { packageVersion } from '../package-info.ts';
 import { formatDuration } from '../report/format.ts';
+import { earlierState, saveState } from './checkpoint-file.ts';
 
 export interface PruneChoice extends PruneSettings {
   readonly data: string;
@@ -71,24 +63,6 @@ function tellWithoutLabels(context: Context, { labels }: TrainingInput, choice: 
   context.output.note(`${labels.file} has no labels y: learning from the unpruned model alone`);
 }
 
-export const checkpointPath = (output: string) => `${output}.checkpoint`;
-
-function earlierState(context: Context, path: string, key: string): PruneState | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-  const state = readCheckpoint(text, key);
-  context.output.note(
-    state
-      ? `${path}: going on where an earlier run stopped`
-      : `${path}: made by another run (other model, data or settings); starting over`,
-  );
-  return state;
-}
-
 /** Tells loss and the time that is left, from the speed so far. */
 export function progressTeller(context: Context, progress: Progress) {
   let first: { done: number; at: number } | undefined;
@@ -123,8 +97,7 @@ export async function pruneOpenModel(
   const input = { graph, ...(await readTrainingData(context, model, choice.data, choice.metric)) };
   tellWithoutLabels(context, input, choice);
   const key = runKey(model, input, choice);
-  const path = checkpointPath(choice.output);
-  const state = earlierState(context, path, key);
+  const state = earlierState(context, choice.output, key);
   const pruned = await context.output.step(`prune ${model.name}`, (progress) => {
     const tell = progressTeller(context, progress);
     return pruneModel(
@@ -136,7 +109,7 @@ export async function pruneOpenModel(
           progress(stage);
           context.output.detail(`${model.name}: ${stage}`);
         },
-        onCheckpoint: (at) => writeFileAtomically(path, writeCheckpoint(at, key), context.lifetime),
+        onCheckpoint: (at) => saveState(context, choice.output, key, at),
         breathe: () => context.lifetime.breathe(),
         measure: (made) => measureInstructions(context, { ...model, graph: made }, choice.data, choice.board),
       },
@@ -144,11 +117,6 @@ export async function pruneOpenModel(
     );
   });
   return pruned;
-}
-
-/** To be called when the result is written: the checkpoint has done its work. */
-export function removeCheckpoint(output: string): void {
-  removeQuietly(checkpointPath(output));
 }
 
 /** Sets weights of an open model to zero and trains the others; refuses forms that make it no faster. */

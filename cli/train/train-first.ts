@@ -29,7 +29,7 @@ export const trainFirstOptions: readonly OptionSpec[] = [
     parse: parseTarget,
   },
   { flags: '--qat', help: 'quantization-aware fine-tuning first; needs --train' },
-  { flags: '--train <data>', help: 'training samples x and labels y', setting: 'train' },
+  { flags: '--train <data>', help: 'training samples x and labels y', path: 'input', setting: 'train' },
   ...pruneOptions,
 ];
 

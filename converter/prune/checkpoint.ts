@@ -33,6 +33,11 @@ export function writeCheckpoint(state: PruneState, key: string): string {
   });
 }
 
+/** Whether a text is a checkpoint, of whatever run. */
+export function isCheckpoint(text: string): boolean {
+  return /^\{"form":\d+,"key":"/.test(text);
+}
+
 interface CheckpointText {
   readonly form: number;
   readonly key: string;

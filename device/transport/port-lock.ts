@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { noTemporaryPlace } from '../../common/errors.ts';
 import { isRunning, ownMark, type ProcessMark } from '../../common/process-mark.ts';
 import { lockLeftBehind, portBusy, portFailed } from '../errors.ts';
 
@@ -19,6 +20,17 @@ export interface PortLock {
   readonly file: string;
   release(): void;
 }
+
+/** What the folder for locks is to blame for, not the port. */
+const noPlaceCodes: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EACCES',
+  'EPERM',
+]);
 
 const TAKEOVER_STALE_MS = 2_000;
 
@@ -35,26 +47,27 @@ function readHolder(file: string): ProcessMark | undefined {
   }
 }
 
+function remove(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
 /** Makes `file` appear complete or not at all; false when it is there already. */
 function createWhole(file: string, content: string): boolean {
   const draft = `${file}.${randomUUID()}`;
-  writeFileSync(draft, content, { flag: 'wx', mode: 0o644 });
   try {
+    writeFileSync(draft, content, { flag: 'wx', mode: 0o644 });
     linkSync(draft, file);
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
-    unlinkSync(draft);
-  }
-}
-
-function remove(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
+    // A full disk leaves an empty one.
+    remove(draft);
   }
 }
 
@@ -142,6 +155,7 @@ export function lockPort(port: string, directory: string = tmpdir()): PortLock {
     if (codeOf(error) === 'EPERM' || codeOf(error) === 'EACCES') {
       if (existsSync(file)) throw lockLeftBehind(port, file);
     }
+    if (noPlaceCodes.has(codeOf(error))) throw noTemporaryPlace(directory, error);
     throw portFailed(port, `its lock file ${file} cannot be used (${codeOf(error)})`, error);
   }
   throw portFailed(port, `its lock file ${file} is disputed; remove it`);

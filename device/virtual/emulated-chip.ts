@@ -144,7 +144,9 @@ export class EmulatedChip {
       const { size } = fstatSync(file);
       if (size > this.flash.length) throw new Error(`it has ${size} bytes, the flash ${this.flash.length}`);
       readSync(file, this.flash, 0, size, 0);
-      writeSync(file, this.flash, 0, this.flash.length, 0);
+      // A full disk takes a part; what is left of it then says why.
+      for (let at = 0; at < this.flash.length; )
+        at += writeSync(file, this.flash, at, this.flash.length - at, at);
       return file;
     } catch (error) {
       throw flashFileRefused(path, (error as NodeJS.ErrnoException).code ?? (error as Error).message);

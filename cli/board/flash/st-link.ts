@@ -1,7 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { planImage } from '../../../device/stm32-bootloader/image-plan.ts';
-import { temporaryFolder } from '../../files/temporary.ts';
+import { temporaryFolder, writeTemporary } from '../../files/temporary.ts';
 import { findTool } from '../../tools/find-tool.ts';
 import { lastLines, runTool, type ToolResult } from '../../tools/run-tool.ts';
 import { stm32TargetOf } from '../stm32-target.ts';
@@ -47,7 +45,7 @@ const flash: Flasher['flash'] = async (context, { board, port }, image, progress
   if (!program) throw probeToolMissing();
   const serial = await onlyDevice(board, probeIds, port);
   const folder = temporaryFolder(context.lifetime, 'flash');
-  writeFileSync(join(folder, 'firmware.bin'), image);
+  writeTemporary(folder, 'firmware.bin', image);
   const run: RunProgram = async (tool, args, timeoutSeconds) => {
     context.output.detail(`${tool} ${args.join(' ')}`);
     const result = await runTool(

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Stm32Board } from '../../../boards/load.ts';
 import { checkDfuLayout, flashDfu } from '../../../device/dfu/flash-dfu.ts';
@@ -6,7 +6,7 @@ import { loadUsb, openUsbPipe, type Usb, type UsbDevice } from '../../../device/
 import { verifyFailed } from '../../../device/errors.ts';
 import { planImage } from '../../../device/stm32-bootloader/image-plan.ts';
 import type { Context } from '../../context.ts';
-import { temporaryFolder } from '../../files/temporary.ts';
+import { temporaryFolder, writeTemporary } from '../../files/temporary.ts';
 import type { Progress } from '../../output.ts';
 import { toolFailed } from '../../tools/errors.ts';
 import { findTool } from '../../tools/find-tool.ts';
@@ -95,7 +95,7 @@ async function flashByDfuUtil(
 
   const address = `0x${target.flashAddress.toString(16).padStart(8, '0')}`;
   const device = ['-a', '0', '-d', '0483:df11'];
-  writeFileSync(join(folder, 'firmware.bin'), plan.image);
+  writeTemporary(folder, 'firmware.bin', plan.image);
   progress('dfu-util writes');
   const written = await run([...device, '-s', address, '-D', 'firmware.bin'], transferSeconds);
   if (written.failed) throw toolFailed(dfuUtil, `exit code ${written.code}`, written.lines);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { externalReader } from '../../files/external-data.ts';
+import { statsAt } from '../../files/final-path.ts';
 import { readInputFile } from '../../files/input-file.ts';
+import { writeTemporary } from '../../files/temporary.ts';
 import { damagedJob, dataIsFolder, tooBigToSend } from './errors.ts';
 
 const fileLimit = 67_108_864;
@@ -58,7 +59,7 @@ export function packBundle(files: BundleFiles): PackedBundle {
     return { name, sha256 };
   };
   const read = (path: string): File => {
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw dataIsFolder(path);
+    if (statsAt(path)?.isDirectory()) throw dataIsFolder(path);
     return add(plainName(path), readInputFile(path, { expected: 'a file to send', limit: 2 ** 31 }).bytes);
   };
   const external = externalReader(files.model);
@@ -97,10 +98,7 @@ export async function downloadBundle(
     const bytes = await redis.getBuffer(keyOf(sha256));
     if (!bytes) throw damagedJob(`${name} is not on the server any more`);
     if (hashOf(bytes) !== sha256) throw damagedJob(`${name} does not have the content it should have`);
-    const path = join(folder, place, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, bytes);
-    return path;
+    return writeTemporary(join(folder, place), name, bytes);
   };
   const model = await fetch('model', bundle.model);
   for (const file of bundle.externals) await fetch('model', file);

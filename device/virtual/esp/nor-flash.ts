@@ -53,7 +53,9 @@ export class NorFlash {
         throw new Error(`it has ${size} bytes, the flash ${this.bytes.length}`);
       }
       readSync(file, this.bytes, 0, size, 0);
-      writeSync(file, this.bytes, 0, this.bytes.length, 0);
+      // A full disk takes a part; what is left of it then says why.
+      for (let at = 0; at < this.bytes.length; )
+        at += writeSync(file, this.bytes, at, this.bytes.length - at, at);
       return file;
     } catch (error) {
       throw flashFileRefused(path, (error as NodeJS.ErrnoException).code ?? (error as Error).message);
