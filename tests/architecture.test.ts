@@ -227,6 +227,34 @@ describe('architecture', () => {
     ).toEqual([]);
   });
 
+  test('in cli, only the files room writes files, and a drive that is a board is not one', () => {
+    const writing =
+      /\b(appendFile|chmod|chown|copyFile|cp|createWriteStream|ftruncate|link|mkdir|mkdtemp|open|rename|rm|rmdir|symlink|truncate|unlink|utimes|writeFile)(Sync)?\b/;
+    const others = ['cli/board/flash/mass-storage.ts'];
+    expect(
+      violations(({ path, text }) => {
+        if (topOf(path) !== 'cli' || path.startsWith('cli/files/') || others.includes(path)) return [];
+        const imported = /import\s*\{([^}]*)\}\s*from 'node:fs(?:\/promises)?'/.exec(text)?.[1] ?? '';
+        const found = writing.exec(imported)?.[0];
+        const whole = /import \* as \w+ from 'node:fs|import \w+ from 'node:fs/.test(text);
+        return found === undefined && !whole ? [] : [`uses ${found ?? 'all of node:fs'}`];
+      }),
+    ).toEqual([]);
+  });
+
+  test('in cli, one file writes to the terminal, and two hand it to a library that draws lines', () => {
+    const streams = /\bconsole\s*\.|\bprocess\s*\.\s*(stdout|stderr)\b(?!\s*\.\s*(isTTY|columns)\b)/;
+    const asked = /wantsColor\(process\.(stdout|stderr)|isLive\(process\.stderr/g;
+    const others = ['cli/standard-streams.ts', 'cli/output.ts', 'cli/ask.ts'];
+    expect(
+      violations(({ path, text }) => {
+        if (topOf(path) !== 'cli' || others.includes(path)) return [];
+        const found = streams.exec(codeOf(text).replace(asked, ''))?.[0];
+        return found === undefined ? [] : [`uses ${found}`];
+      }),
+    ).toEqual([]);
+  });
+
   test('errors and their codes stand in errors.ts files', () => {
     expect(
       violations(({ path, text }) => {

@@ -64,7 +64,7 @@ test.skipIf(!existsSync('/proc/self/stat'))(
 test.skipIf(!findTool('sh') || !existsSync('/proc/self/stat'))(
   'a process that only waits for its parent to notice its end does not run (skipped without sh and /proc)',
   async () => {
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 600'], {
+    const parent = spawn('sh', ['-c', 'sleep 1 & echo $!; exec sleep 600'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     children.push(parent);
